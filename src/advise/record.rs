@@ -1,0 +1,168 @@
+//! Findings, alternatives and what their trials showed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::{Count, Span};
+use crate::replay::record::{Observation, Proof};
+use crate::sql::record::{Action, TableName};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// May hurt.
+    Warning,
+    /// Will hurt: over the budget, or beyond undo.
+    Error,
+}
+
+/// A risk that a rule found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The statement's id; none for what concerns the whole.
+    pub statement: Option<String>,
+    /// Harm first with its number, then the cause, then what to do.
+    pub message: String,
+    /// The numbers behind it, by name.
+    pub evidence: BTreeMap<String, serde_json::Value>,
+}
+
+/// Something that nobody looked at, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unchecked {
+    /// The rule (or stage) that could not look.
+    pub rule: String,
+    /// The statement's id; none for the whole.
+    pub statement: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// Another way to do a statement's work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// `truncate`, `swap` or `batches`.
+    pub id: String,
+    /// The statement that it stands in for.
+    pub statement: String,
+    /// One line for people: "TRUNCATE, AUTO_INCREMENT put back".
+    pub title: String,
+    /// It may be tried.
+    pub eligible: bool,
+    /// Why not, when it may not.
+    pub reason: Option<String>,
+    /// What to run instead of the statement.
+    pub actions: Vec<Action>,
+    /// The same without its cure, to show what the cure is for; empty when it needs none.
+    pub without_cure: Vec<Action>,
+    /// What a person must know before choosing it, in sentences: what it loses, what undo it leaves.
+    pub caveats: Vec<String>,
+}
+
+/// An alternative that ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// What was tried.
+    pub alternative: Alternative,
+    /// Its own time: the quiet run.
+    pub seconds: f64,
+    /// Quiet observations, one per action.
+    pub quiet: Vec<Observation>,
+    /// Loud observations: what it blocked.
+    pub loud: Vec<Observation>,
+    /// Everything ended well.
+    pub completed: bool,
+    /// Same result, or what differs.
+    pub proof: Proof,
+    /// The plan takes it.
+    pub chosen: bool,
+}
+
+/// A limit of the budget, held against what was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BudgetLine {
+    /// `longest_blocked_write`, `tables.zdz.sessions.longest_blocked_write`.
+    pub limit: String,
+    /// As it was written: `1s`, `100k`, `never`.
+    pub allowed: String,
+    /// What was seen, in the same form.
+    pub observed: String,
+    /// Within it.
+    pub ok: bool,
+    /// `measured`, `estimated`, `extrapolated`, or `not measured`.
+    pub basis: String,
+}
+
+/// All that judging yields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Risks, by statement, then severity (worst first), then rule.
+    pub findings: Vec<Finding>,
+    /// What nobody looked at.
+    pub unchecked: Vec<Unchecked>,
+    /// The budget's lines.
+    pub budget: Vec<BudgetLine>,
+}
+
+/// What an upgrade may do to an application. A limit that is not set is not held against anything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// The longest that a read may wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_blocked_read: Option<Span>,
+    /// The longest that a write (update, insert, lock, commit) may wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_blocked_write: Option<Span>,
+    /// The most rows that one statement may change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_per_statement: Option<Count>,
+    /// The longest that a replica may lag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica_lag: Option<Span>,
+    /// How long a pool of the application may be exhausted: a duration, or `never`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool_exhausted: Option<String>,
+    /// Limits of single tables, over the general ones.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<TableName, TableBudget>,
+}
+
+/// Limits of one table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableBudget {
+    /// The longest that a read may wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_blocked_read: Option<Span>,
+    /// The longest that a write may wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_blocked_write: Option<Span>,
+    /// The most rows that one statement may change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_per_statement: Option<Count>,
+}
+
+/// A finding that somebody accepted, why, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowance {
+    /// The rule.
+    pub rule: String,
+    /// The statement, by name or id; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The last day on which it is (`2026-12-31`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}

@@ -1,0 +1,70 @@
+//! Loads and saves the records that stages exchange; the only file that knows the YAML crate.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Reads a YAML file into a record.
+///
+/// # Errors
+/// Names the file and, for a file that does not fit, the path in it and its line.
+pub fn load_yaml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        anyhow::anyhow!("{}:{line}: not UTF-8; save the file as UTF-8", path.display())
+    })?;
+    parse_yaml(&text).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// Reads YAML text into a record.
+///
+/// # Errors
+/// The path in the document and its line.
+pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let document = serde_yaml::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(document).map_err(|error| {
+        let path = error.path().to_string();
+        if path == "." { anyhow::anyhow!("{}", error.inner()) } else { anyhow::anyhow!("at {path}: {}", error.inner()) }
+    })
+}
+
+/// A record as YAML text.
+///
+/// # Errors
+/// When the record cannot be written as YAML.
+pub fn to_yaml<T: Serialize>(record: &T) -> Result<String> {
+    serde_yaml::to_string(record).context("cannot write the record as YAML")
+}
+
+/// Writes a file whole or not at all: into a neighbour first, then renamed over it.
+///
+/// # Errors
+/// Names the file; a full disk leaves the old one untouched.
+pub fn write_whole(path: &Path, content: impl FnOnce(&mut dyn std::io::Write) -> Result<()>) -> Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let fresh = tempfile::NamedTempFile::new_in(directory)
+        .with_context(|| format!("cannot write into {}", directory.display()))?;
+    let mut out = BufWriter::new(fresh);
+    content(&mut out).with_context(|| format!("cannot write {}", path.display()))?;
+    out.flush().with_context(|| format!("cannot write {}", path.display()))?;
+    let fresh = out
+        .into_inner()
+        .map_err(|error| error.into_error())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    readable(fresh.as_file())?;
+    fresh.persist(path).map_err(|error| error.error).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// Temporary files are private; an artifact has the rights that any new file would have.
+fn readable(file: &File) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644)).context("cannot set the rights of a new file")
+}

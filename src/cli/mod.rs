@@ -1,0 +1,1 @@
+//! What people type: arguments, settings resolved once, one file per subcommand, progress, exit codes.

@@ -1,0 +1,1 @@
+//! Carries actions out on a [`Writer`](crate::server::session::Writer) and tells what came of each.

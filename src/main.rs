@@ -1,0 +1,7 @@
+//! `rehearse`: argv → `cli::run` → exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,1 @@
+//! A whole rehearsal: the list of experiments and the loop over them. Prints nothing.

@@ -1,0 +1,1 @@
+//! A whole rehearsal in one file, and what it expects. Pure.

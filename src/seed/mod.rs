@@ -1,0 +1,1 @@
+//! Rows, generated to production's counts, or loaded from a dump.

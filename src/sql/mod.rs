@@ -1,0 +1,6 @@
+//! What a migration says: scripts split into statements, each read as far as it can be, and what each would touch.
+//!
+//! Pure: text in, values out. Source text is the truth and is what runs; the re-printed tree of the parser never is.
+//! What cannot be read is *opaque*, never skipped and never called safe.
+
+pub mod record;
