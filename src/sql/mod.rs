@@ -3,4 +3,8 @@
 //! Pure: text in, values out. Source text is the truth and is what runs; the re-printed tree of the parser never is.
 //! What cannot be read is *opaque*, never skipped and never called safe.
 
+pub mod digest;
+pub mod read;
 pub mod record;
+pub mod script;
+pub mod session_state;
