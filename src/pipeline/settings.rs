@@ -1,0 +1,113 @@
+//! Everything that a run needs, resolved: plain values, nothing left to look up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::advise::record::{Allowance, Budget, Severity};
+use crate::quantity::Count;
+use crate::scenario::expect::Expect;
+use crate::server::address::Address;
+use crate::server::flavor::Flavor;
+
+/// A run to be made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The scenario's name; the first upgrade file's stem without one.
+    pub name: String,
+    /// Why the scenario exists; empty without one.
+    pub about: String,
+    /// What is rehearsed.
+    pub upgrade: Upgrade,
+    /// What production holds.
+    pub production: Production,
+    /// The flavour and version asked for; none: the survey's, else whichever server there is.
+    pub server: Option<Flavor>,
+    /// The container image asked for.
+    pub image: Option<String>,
+    /// Where the sandbox runs.
+    pub sandbox: SandboxChoice,
+    /// Production's global variables, as typed; over those of a survey.
+    pub settings: BTreeMap<String, String>,
+    /// Placeholders of the upgrade's text and what they stand for.
+    pub variables: BTreeMap<String, String>,
+    /// What the upgrade may do to the application.
+    pub budget: Budget,
+    /// Findings that somebody accepted.
+    pub allow: Vec<Allowance>,
+    /// Tables to be probed besides those that the upgrade touches, as typed.
+    pub probes: Vec<String>,
+    /// The directory that the run writes.
+    pub out: PathBuf,
+    /// Go on after a statement that failed.
+    pub keep_going: bool,
+    /// From which severity on a finding fails the run.
+    pub fail_on: FailOn,
+    /// Keep the seeded store for the next run, and take one that is kept.
+    pub cache: bool,
+    /// What the scenario expects; `run` does not look at it, `test` does.
+    pub expect: Option<Expect>,
+}
+
+/// What is rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upgrade {
+    /// SQL files, and directories of them, in order. Each exists and can be read.
+    Sql(Vec<PathBuf>),
+}
+
+/// What production holds. At least one of `schema`, `survey` and `data` is there, and each that is exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Production {
+    /// A file (or directory) of CREATE statements.
+    pub schema: Option<PathBuf>,
+    /// A saved survey.
+    pub survey: Option<PathBuf>,
+    /// A dump with its rows, or a directory of them.
+    pub data: Option<PathBuf>,
+    /// Rows by table, as typed: `table` (of `database`) or `database.table`.
+    pub rows: BTreeMap<String, Count>,
+    /// Share of production's rows that the sandbox gets: more than 0, and 1 for all.
+    pub scale: f64,
+    /// The database that a schema file fills when it names none.
+    pub database: String,
+}
+
+/// Where the sandbox runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SandboxChoice {
+    /// A container where one can be had, else a process.
+    #[default]
+    Auto,
+    /// A container.
+    Container,
+    /// A server binary of this machine.
+    Process,
+    /// A server that proves to be disposable; the password is in it.
+    Existing(Address),
+}
+
+/// From which severity on a finding fails the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailOn {
+    /// Errors.
+    #[default]
+    Error,
+    /// Warnings and errors.
+    Warning,
+    /// Never.
+    Never,
+}
+
+impl FailOn {
+    /// True when a finding of this severity fails the run.
+    pub fn fails(self, severity: Severity) -> bool {
+        match self {
+            Self::Error => severity >= Severity::Error,
+            Self::Warning => severity >= Severity::Warning,
+            Self::Never => false,
+        }
+    }
+}
