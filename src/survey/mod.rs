@@ -1,3 +1,13 @@
 //! What a server holds: its shape, settings and statistics, read without disturbing it; and fingerprints of its content.
 
+pub mod closure;
+pub mod compare;
+pub mod definition;
+pub mod file;
+pub mod fingerprint;
+pub mod read;
 pub mod record;
+
+mod answer;
+mod guard;
+mod mention;

@@ -31,9 +31,13 @@ pub struct Survey {
     /// Triggers by their own name (`database.trigger`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<TableName, TriggerFacts>,
-    /// Routines and events by name (`database.routine`), each with its CREATE statement.
+    /// Routines and events by name (`database.routine`), each with its CREATE statement. Where a procedure, a function and
+    /// an event share a name, the later ones have their kind after it (`database.name (event)`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub routines: BTreeMap<TableName, String>,
+    /// Sequences (MariaDB) by name, each with its CREATE statement; table defaults may use them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequences: BTreeMap<TableName, String>,
     /// What could not be read, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<String>,
@@ -206,7 +210,7 @@ pub struct ColumnStatistics {
     /// Share of NULLs, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_share: Option<f64>,
-    /// Smallest value (numbers and times).
+    /// Smallest value (numbers and times; TIMESTAMPs in UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<String>,
     /// Largest value (numbers and times).
@@ -332,6 +336,9 @@ pub struct TablePrint {
     pub auto_increment: Option<u64>,
     /// Per-column checksums (sum of CRC32 over all rows), in column order; asked for only where a difference is explained.
     pub columns: BTreeMap<String, String>,
+    /// The same over whole rows, which tells whether equal column sums stand in the same rows; with `columns`.
+    #[serde(default)]
+    pub row_sums: Option<String>,
     /// Bytes of data and indexes.
     pub bytes: u64,
 }
