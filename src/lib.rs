@@ -18,6 +18,7 @@
 //! The folders are the stages, in story order. Imports run strictly downward; `tests/architecture` holds them to it.
 
 pub mod artifact;
+pub mod problem;
 pub mod progress;
 pub mod quantity;
 
