@@ -65,6 +65,10 @@ pub struct Alternative {
     pub without_cure: Vec<Action>,
     /// What a person must know before choosing it, in sentences: what it loses, what undo it leaves.
     pub caveats: Vec<String>,
+    /// Tables that it leaves on purpose and the original does not (the swap's kept old table, its undo until the first
+    /// write): the proof expects them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected_leftovers: Vec<TableName>,
 }
 
 /// An alternative that ran.
@@ -112,7 +116,8 @@ pub struct Findings {
     pub budget: Vec<BudgetLine>,
 }
 
-/// What an upgrade may do to an application. A limit that is not set is not held against anything.
+/// What an upgrade may do to an application. A blocked time that is not set is 1 s, and `none` lifts it; of the other
+/// limits, one that is not set is not held against anything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
