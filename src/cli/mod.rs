@@ -2,4 +2,9 @@
 
 pub mod args;
 pub mod exit;
+pub mod inputs;
 pub mod interrupt;
+pub mod layers;
+pub mod option_file;
+pub mod progress;
+pub mod settings;
