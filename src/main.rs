@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    mysql_rehearsal::cli::run(std::env::args_os())
 }

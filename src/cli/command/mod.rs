@@ -1,0 +1,5 @@
+//! One file per subcommand: what was typed goes in, the exit code comes out.
+
+pub mod completions;
+pub mod explain;
+pub mod survey;
