@@ -1,4 +1,10 @@
 //! What happens while something runs: one clock, one timeline, probes that ask as the application would, and the
 //! server's own views of locks, waits and footprint.
 
+pub mod clock;
+pub mod key;
 pub mod record;
+pub mod spans;
+pub mod tally;
+pub mod timeline;
+pub mod witness;

@@ -1,0 +1,102 @@
+//! What carrying out one statement yields.
+
+use serde::{Deserialize, Serialize};
+
+use crate::server::fault::Fault;
+
+/// What became of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "fault")]
+pub enum Outcome {
+    /// It ended well.
+    Done,
+    /// The server refused or undid it.
+    Failed(Fault),
+    /// It waited too long for a lock, or ran past a time-out.
+    TimedOut(Fault),
+    /// It was not run: an earlier one failed.
+    Skipped,
+}
+
+impl Outcome {
+    /// `done`, `failed`, `timed_out` or `skipped`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+            Self::TimedOut(_) => "timed_out",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The server's error, when there was one.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Failed(fault) | Self::TimedOut(fault) => Some(fault),
+            Self::Done | Self::Skipped => None,
+        }
+    }
+}
+
+/// How the server carried a DDL out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// Only definitions changed.
+    Instant,
+    /// Inside the engine; `rebuilds` tells whether the table was written anew.
+    Inplace,
+    /// Row by row into a new table.
+    Copy,
+}
+
+/// Which lock a DDL left to others while it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DdlLock {
+    /// Reads and writes went on.
+    None,
+    /// Reads went on.
+    Shared,
+    /// Nothing went on.
+    Exclusive,
+}
+
+/// How a DDL was carried out, read off the server after it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DdlFacts {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// The table was written anew.
+    pub rebuilds: bool,
+    /// What others could do meanwhile, where it could be told.
+    pub lock: Option<DdlLock>,
+}
+
+/// Rows that a statement (or a group of look-alikes) dealt with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowCounts {
+    /// Changed, as the server's OK packet tells it.
+    pub affected: u64,
+    /// Matched by the WHERE (an UPDATE that changes nothing matches all the same).
+    pub matched: Option<u64>,
+    /// Read by the engine's handlers.
+    pub examined: Option<u64>,
+    /// Locked, as `innodb_trx` told before the commit.
+    pub locked: Option<u64>,
+    /// Changed in other tables by foreign-key cascades and triggers.
+    pub cascaded: Option<u64>,
+    /// Returned to the client.
+    pub returned: u64,
+}
+
+/// A warning that the server raised.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Warning {
+    /// `Note`, `Warning` or `Error`.
+    pub level: String,
+    /// Its number.
+    pub number: u16,
+    /// Its words.
+    pub message: String,
+}
