@@ -140,6 +140,11 @@ impl ReadOnly {
         Ok(self.rows(sql)?.into_iter().next())
     }
 
+    /// Makes `database` the default one.
+    pub fn use_database(&mut self, database: &str) -> Result<(), Fault> {
+        self.link.conn.select_db(database).map_err(to_fault)
+    }
+
     /// Sets a variable of this session; the one thing besides queries that a reader sends.
     pub fn set(&mut self, variable: &str, value: &str) -> Result<(), Fault> {
         self.link.run(&format!("SET SESSION {variable} = {value}")).map(drop)

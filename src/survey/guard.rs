@@ -28,6 +28,8 @@ pub fn prepare(reader: &mut ReadOnly) -> Result<(Flavor, String)> {
         // Otherwise AUTO_INCREMENT and row counts are up to a day old (measured on 9.7).
         reader.set("information_schema_stats_expiry", "0").context("cannot ask for fresh table statistics")?;
     }
+    // `SHOW CREATE VIEW` leaves the default database's name out; so that it never does, the default is one without views.
+    reader.use_database("information_schema").context("cannot leave the default database")?;
     // How definitions are printed and texts are quoted must not depend on production's settings.
     for (variable, value) in [
         ("sql_mode", "'NO_ENGINE_SUBSTITUTION'"),

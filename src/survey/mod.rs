@@ -9,5 +9,16 @@ pub mod read;
 pub mod record;
 
 mod answer;
+mod ask;
+mod catalog;
+mod columns;
+mod content;
 mod guard;
+mod indexes;
 mod mention;
+mod objects;
+mod rights;
+mod server_facts;
+mod sizes;
+mod statistics;
+mod tables;

@@ -157,13 +157,15 @@ impl TableFacts {
 pub struct ColumnFacts {
     /// Its name.
     pub name: String,
-    /// `DATA_TYPE` in lower case: `bigint`, `varchar`, `enum`.
+    /// `DATA_TYPE` in lower case: `bigint`, `varchar`, `enum`. MariaDB's JSON, a `longtext` that is checked with
+    /// `json_valid`, counts as `json` here.
     pub data_type: String,
     /// `COLUMN_TYPE`: `bigint unsigned`, `varchar(255)`, `enum('a','b')`.
     pub column_type: String,
     /// May be NULL.
     pub nullable: bool,
-    /// `COLUMN_DEFAULT` as the information schema writes it.
+    /// The default as MySQL's information schema writes it: literals bare, `CURRENT_TIMESTAMP(6)`, expressions as SQL; none
+    /// for NULL and for no default. (MariaDB's, which quotes literals, is brought into this form; `create` has the source.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// Counts up by itself.
