@@ -1,0 +1,28 @@
+//! Tests of the stages on real servers.
+//!
+//! To add trials: write `pub fn trials(servers: &Arc<Servers>) -> Vec<Trial>` in `tests/stages/<folder>.rs`, name the
+//! module here and in the list of `main`. A trial asks `servers.each()` or `servers.mysql()` for a running server and
+//! `fresh_database()` for a database of its own. The servers belong to `main`, which ends them: a static would not be dropped.
+
+mod sandbox;
+mod servers;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::Arguments;
+
+use servers::Servers;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if let Some(code) = sandbox::child() {
+        return code;
+    }
+    let servers = Arc::new(Servers::default());
+    let mut trials = Vec::new();
+    trials.extend(sandbox::trials(&servers));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    servers.end();
+    conclusion.exit_code()
+}
