@@ -1,1 +1,20 @@
 //! Order and protection: which alternative to take, what to back up, how to guard, verify and undo each step. Pure.
+//!
+//! In: what a rehearsal showed. Out: a [`record::Plan`] and its scripts for the stock client. It runs nothing; the
+//! pipeline runs the scripts in the sandbox and notes what came of each.
+
+pub mod draft;
+pub mod loss;
+pub mod record;
+pub mod render;
+pub mod step;
+
+pub use draft::{Input, Said, draft};
+pub use record::{Plan, PlanScript, ScriptPhase};
+pub use render::files;
+
+/// The scripts in the order in which a rehearsal of the plan runs them: each backup before its step, each verification
+/// after it; then the undos, last step first; then the clean-up.
+pub fn scripts(plan: &Plan) -> Vec<PlanScript> {
+    plan.scripts.clone()
+}
