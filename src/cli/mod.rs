@@ -41,6 +41,7 @@ fn dispatch(args: &Args) -> Result<Exit> {
         Command::Survey(typed) => command::survey::run(typed, &teller),
         Command::Explain(typed) => command::explain::run(typed),
         Command::Completions(typed) => command::completions::run(typed),
+        Command::Doctor(typed) => command::doctor::run(typed, &teller),
         _ => anyhow::bail!("the pipeline has not landed"),
     };
     teller.finish();

@@ -10,8 +10,9 @@ use super::args::{FailOnArg, Run, share};
 use super::layers::{configuration, environment, load, over, variable};
 use super::{inputs, option_file};
 use crate::artifact;
-use crate::pipeline::settings::{FailOn, Production, SandboxChoice, Settings, Upgrade};
+use crate::pipeline::settings::{FailOn, Production, Settings, Upgrade};
 use crate::problem::{BadInput, nearest};
+use crate::sandbox::Kind;
 use crate::scenario::record::{self, Scenario};
 
 /// A run's settings, and how `--show-config` shows them.
@@ -183,12 +184,12 @@ fn production(production: &record::Production) -> Result<Production> {
     })
 }
 
-fn sandbox(text: Option<&str>, defaults_file: Option<&Path>) -> Result<SandboxChoice> {
+fn sandbox(text: Option<&str>, defaults_file: Option<&Path>) -> Result<Kind> {
     Ok(match text {
-        None | Some("auto") => SandboxChoice::Auto,
-        Some("container") => SandboxChoice::Container,
-        Some("process") => SandboxChoice::Process,
-        Some(dsn) if dsn.contains("://") => SandboxChoice::Existing(option_file::address(dsn, defaults_file)?),
+        None | Some("auto") => Kind::Auto,
+        Some("container") => Kind::Container,
+        Some("process") => Kind::Process,
+        Some(dsn) if dsn.contains("://") => Kind::Existing(option_file::address(dsn, defaults_file)?),
         Some(other) => {
             let near = nearest(other, ["auto", "container", "process"]);
             let hint = near.map_or(

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::advise::record::{Allowance, Budget, Severity};
 use crate::quantity::Count;
+use crate::sandbox::Kind;
 use crate::scenario::expect::Expect;
-use crate::server::address::Address;
 use crate::server::flavor::Flavor;
 
 /// A run to be made.
@@ -27,7 +27,7 @@ pub struct Settings {
     /// The container image asked for.
     pub image: Option<String>,
     /// Where the sandbox runs.
-    pub sandbox: SandboxChoice,
+    pub sandbox: Kind,
     /// Production's global variables, as typed; over those of a survey.
     pub settings: BTreeMap<String, String>,
     /// Placeholders of the upgrade's text and what they stand for.
@@ -73,20 +73,6 @@ pub struct Production {
     pub scale: f64,
     /// The database that a schema file fills when it names none.
     pub database: String,
-}
-
-/// Where the sandbox runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum SandboxChoice {
-    /// A container where one can be had, else a process.
-    #[default]
-    Auto,
-    /// A container.
-    Container,
-    /// A server binary of this machine.
-    Process,
-    /// A server that proves to be disposable; the password is in it.
-    Existing(Address),
 }
 
 /// From which severity on a finding fails the run.

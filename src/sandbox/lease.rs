@@ -127,6 +127,16 @@ pub fn sweep_below(root: &Path, progress: &dyn Progress) -> Result<Swept> {
     Ok(swept)
 }
 
+/// How many runs died and left something below the default cache directory; removes nothing.
+///
+/// # Errors
+/// When no cache directory can be named.
+pub fn leftovers() -> Result<usize> {
+    let runs = super::store::cache_directory(None)?.join("runs");
+    let entries = fs::read_dir(&runs).into_iter().flatten().flatten();
+    Ok(entries.filter(|entry| lock_of_dead(&entry.path()).is_some()).count())
+}
+
 /// The lock of a run's directory whose run is dead; none while it lives, or may just be coming to life.
 fn lock_of_dead(directory: &Path) -> Option<File> {
     let name = directory.file_name()?.to_string_lossy().into_owned();

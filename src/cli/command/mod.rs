@@ -1,5 +1,6 @@
 //! One file per subcommand: what was typed goes in, the exit code comes out.
 
 pub mod completions;
+pub mod doctor;
 pub mod explain;
 pub mod survey;
