@@ -8,9 +8,8 @@ use super::answer::Cells;
 use super::ask::Gaps;
 use super::catalog::Listed;
 use super::record::{Fingerprint, TablePrint};
-use super::{catalog, columns, content, definition, guard, objects, sizes};
+use super::{catalog, columns, content, definition, guard, objects, sizes, tables};
 use crate::progress::{Progress, Unit};
-use crate::server::flavor::Flavor;
 use crate::server::session::ReadOnly;
 use crate::sql::record::TableName;
 
@@ -41,8 +40,8 @@ pub fn take(reader: &mut ReadOnly, databases: &[String], depth: Depth, progress:
         listed.push((database.clone(), catalog::tables(reader, database)?));
     }
     let sizes = sizes::on_disk(reader, flavor, &mut Gaps::new())?;
-    let tables = listed.iter().flat_map(|(_, tables)| tables).filter(|table| table.is_table()).count();
-    progress.stage("taking a fingerprint", Unit::Steps, Some(tables as u64));
+    let count = listed.iter().flat_map(|(_, tables)| tables).filter(|table| table.is_table()).count();
+    progress.stage("taking a fingerprint", Unit::Steps, Some(count as u64));
     let mut done = 0;
     for (database, listed) in &listed {
         let mut columns = match depth {
@@ -52,7 +51,7 @@ pub fn take(reader: &mut ReadOnly, databases: &[String], depth: Depth, progress:
         for table in listed.iter().filter(|table| table.is_table()) {
             progress.check()?;
             let name = TableName::new(database.as_str(), table.name.as_str());
-            let mut printed = print_table(reader, flavor, &name, table, depth)
+            let mut printed = print_table(reader, &name, table, depth)
                 .with_context(|| format!("cannot take the fingerprint of {name}"))?;
             if depth == Depth::Columns {
                 let columns = columns.remove(&table.name).unwrap_or_default();
@@ -79,13 +78,7 @@ pub fn take(reader: &mut ReadOnly, databases: &[String], depth: Depth, progress:
     Ok(print)
 }
 
-fn print_table(
-    reader: &mut ReadOnly,
-    _flavor: Flavor,
-    name: &TableName,
-    listed: &Listed,
-    depth: Depth,
-) -> Result<TablePrint> {
+fn print_table(reader: &mut ReadOnly, name: &TableName, listed: &Listed, depth: Depth) -> Result<TablePrint> {
     let quoted = name.quoted();
     let shown: Option<Cells> = reader.first(&format!("SHOW CREATE TABLE {quoted}"))?;
     let counted: Option<Cells> = reader.first(&format!("SELECT COUNT(*) FROM {quoted}"))?;
@@ -96,11 +89,14 @@ fn print_table(
     } else {
         None
     };
+    let definition = definition::normalise(&shown.map(|row| row.text(1)).unwrap_or_default());
+    // MyISAM tables without such a column have a next value, too (measured on 9.7); it means nothing.
+    let counts_up = definition.contains(" AUTO_INCREMENT");
     Ok(TablePrint {
-        definition: definition::normalise(&shown.map(|row| row.text(1)).unwrap_or_default()),
+        definition,
         rows: counted.and_then(|row| row.number(0)).context("the server did not count the rows")?,
         checksum,
-        auto_increment: listed.auto_increment,
+        auto_increment: counts_up.then(|| listed.auto_increment.unwrap_or(tables::FIRST)),
         columns: BTreeMap::new(),
         row_sums: None,
         bytes: listed.data_bytes + listed.index_bytes,

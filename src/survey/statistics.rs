@@ -51,13 +51,24 @@ pub fn sample(reader: &mut ReadOnly, name: &TableName, table: &mut Read, values:
     }
     index_ends(reader, name, table, gaps)?;
     common_values(reader, name, &sample, table, values, gaps)?;
-    for column in &mut table.facts.columns {
-        if let (Some(statistics), Some(distinct)) = (&mut column.statistics, table.indexes.leading.get(&column.name)) {
-            // An index's cardinality is of the whole table, a sample's count is not.
-            statistics.distinct = Some((*distinct).max(statistics.distinct.unwrap_or_default().min(sample.rows)));
+    if !sample.is_whole(sampled) {
+        for column in &mut table.facts.columns {
+            if let (Some(told), Some(distinct)) = (&mut column.statistics, table.indexes.leading.get(&column.name)) {
+                told.distinct = Some(of_index(*distinct, told));
+            }
         }
     }
     Ok(())
+}
+
+/// Distinct values by an index's cardinality, which is of the whole table as a sample's count is not. All NULLs count as
+/// one value there (`innodb_stats_method`, by default).
+fn of_index(cardinality: u64, told: &ColumnStatistics) -> u64 {
+    match told.null_share {
+        Some(1.0) => 0,
+        Some(share) if share > 0.0 => cardinality.saturating_sub(1).max(1),
+        _ => cardinality,
+    }
 }
 
 /// How a column's values are looked at.
@@ -107,6 +118,12 @@ impl Sample {
         Self { from: name.quoted(), order: ordered.then(|| (by(""), by(" DESC"))), limit, rows: table.rows }
     }
 
+    /// True when so many sampled rows are the table's all: each end held fewer than it may.
+    fn is_whole(&self, sampled: u64) -> bool {
+        let ends = if self.order.is_some() { 2 } else { 1 };
+        sampled < ends * self.limit
+    }
+
     /// The sampled rows with `columns` of each.
     fn query(&self, columns: &str) -> String {
         let (from, limit) = (&self.from, self.limit);
@@ -152,15 +169,11 @@ impl Sample {
 fn told(row: &Cells, at: usize, sampled: u64, sample: &Sample) -> ColumnStatistics {
     let nulls = row.number(at).unwrap_or_default();
     let present = sampled - nulls.min(sampled);
-    // Both ends of a table smaller than the sample hold the same rows.
-    let twice = sample.order.is_some() && sampled >= 2 * sample.rows.min(sample.limit);
-    let seen = row.number(at + 1);
-    let distinct = seen.map(|seen| {
-        let different_rows = if twice && sample.rows <= sample.limit { present.div_ceil(2) } else { present };
+    let distinct = row.number(at + 1).map(|seen| {
         // Nearly every sampled value is another one: so it goes on in the rest of the table.
-        let unique = different_rows > 0 && seen as f64 >= 0.95 * different_rows as f64;
-        if unique && sample.rows > sampled {
-            (sample.rows as f64 * seen as f64 / different_rows as f64) as u64
+        let unique = present > 0 && seen as f64 >= 0.95 * present as f64;
+        if unique && !sample.is_whole(sampled) {
+            (sample.rows as f64 * seen as f64 / sampled as f64) as u64
         } else {
             seen
         }

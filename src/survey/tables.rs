@@ -14,6 +14,9 @@ use crate::server::flavor::Flavor;
 use crate::server::session::ReadOnly;
 use crate::sql::record::TableName;
 
+/// The next AUTO_INCREMENT value of a table that never had a row, for which the server says NULL (MySQL) or 1.
+pub const FIRST: u64 = 1;
+
 /// A table and the index facts that only its statistics need.
 #[derive(Clone, Debug)]
 pub struct Read {
@@ -63,7 +66,10 @@ pub fn read(
             data_bytes: table.data_bytes,
             index_bytes: table.index_bytes,
             engine,
-            auto_increment: table.auto_increment,
+            auto_increment: columns
+                .iter()
+                .any(|column| column.auto_increment)
+                .then(|| table.auto_increment.unwrap_or(FIRST)),
             row_versions: versions.remove(&table.name),
             columns,
             indexes: indexes.all.clone(),
