@@ -1,1 +1,3 @@
+//! Carries actions out on a [`Writer`](crate::server::session::Writer) and tells what came of each.
+
 pub mod record;

@@ -3,6 +3,9 @@
 
 pub mod clock;
 pub mod key;
+pub mod key_ring;
+pub mod probe;
+pub mod probe_plan;
 pub mod record;
 pub mod spans;
 pub mod tally;
