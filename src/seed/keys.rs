@@ -57,9 +57,7 @@ impl Index {
                 let digit = number / weight % radix;
                 match turn {
                     None => digit,
-                    Some((size, seed)) => {
-                        (digit + Draw::new(seed, number / weight / radix).below(size)) % size.max(1)
-                    }
+                    Some((size, seed)) => (digit + Draw::new(seed, number / weight / radix).below(size)) % size.max(1),
                 }
             }
         })
@@ -133,9 +131,10 @@ pub fn settle(units: &mut [Unit], keys: &[Key], rows: u64) -> Result<(), Shortag
         let (settled, free): (Vec<usize>, Vec<usize>) =
             key.units.iter().copied().partition(|unit| units[*unit].index.is_some());
         let (base, count) = remainder(units, &settled, rows);
-        if let Some(group) = write_digits(units, key, &free, base, count)
-            .map_err(|fits| Shortage { key: key.name.clone(), fits: if base == Base::Row { fits.min(rows) } else { fits } })?
-        {
+        if let Some(group) = write_digits(units, key, &free, base, count).map_err(|fits| Shortage {
+            key: key.name.clone(),
+            fits: if base == Base::Row { fits.min(rows) } else { fits },
+        })? {
             groups.push(group.into_iter().chain(settled).collect());
         }
     }
@@ -307,8 +306,11 @@ mod tests {
 
     #[test]
     fn lines_of_an_order_count_within_it_and_keys_that_share_a_column_hold() {
-        let mut units =
-            vec![Unit::new(100, 100, false, true, 1), Unit::new(30_000, 1000, false, false, 2), Unit::new(900, 9, false, false, 3)];
+        let mut units = vec![
+            Unit::new(100, 100, false, true, 1),
+            Unit::new(30_000, 1000, false, false, 2),
+            Unit::new(900, 9, false, false, 3),
+        ];
         let keys = [key("PRIMARY", &[0, 1]), key("other", &[0, 2])];
         settle(&mut units, &keys, 550).expect("fits");
         assert_unique(&units, &keys[0], 550);

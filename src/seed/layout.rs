@@ -8,9 +8,9 @@ use crate::sql::record::TableName;
 use crate::survey::record::{Survey, TableFacts};
 
 use super::draw::seed;
-use super::references::{self, Links};
 use super::keys::{Key, Shortage, Unit, settle};
 use super::partition;
+use super::references::{self, Links};
 use super::rows::{ColumnPlan, Pick, Plans, Reference, Source, TablePlan};
 use super::values::choice::Choice;
 use super::values::of_column::{Setting, null_share, shape};
@@ -127,7 +127,10 @@ impl Builder<'_> {
             let (mut shape, entry, source) = match known {
                 Some((shape, entry)) => (shape, entry, source),
                 None if facts.nullable => {
-                    notes.push(format!("column {} is all NULL: nothing is known of type {}", facts.name, facts.column_type));
+                    notes.push(format!(
+                        "column {} is all NULL: nothing is known of type {}",
+                        facts.name, facts.column_type
+                    ));
                     (Shape::Json, Entry::Plain, Source::Null)
                 }
                 None if rows == 0 => (Shape::Json, Entry::Plain, Source::Null),
@@ -136,10 +139,14 @@ impl Builder<'_> {
                     return Err(TooMany { fits: 0, why });
                 }
             };
-            let bounds = partition::bounds(self.facts, facts, match &shape {
-                Shape::Number(number) => Some(number),
-                _ => None,
-            });
+            let bounds = partition::bounds(
+                self.facts,
+                facts,
+                match &shape {
+                    Shape::Number(number) => Some(number),
+                    _ => None,
+                },
+            );
             if let (Some(below), Some(number)) = (bounds.below, shape.number_mut()) {
                 number.narrow(None, Some(below - 1));
             }
@@ -184,7 +191,7 @@ impl Builder<'_> {
         for (which, link) in links.iter().enumerate() {
             let parent_rows = self.rows[link.parent];
             let key = &self.facts.foreign_keys[link.key];
-            let may_be_null = link.columns.iter().any(|(child, _)| nullable[*child] > 0);
+            let may_be_null = !link.nulled.is_empty() || link.columns.iter().any(|(child, _)| nullable[*child] > 0);
             if parent_rows == 0 && !may_be_null && self.rows[place] > 0 {
                 let why = format!(
                     "foreign key {} refers to {}, which has no rows; give that table rows too",
@@ -221,7 +228,9 @@ impl Builder<'_> {
                 let generated = self.facts.column(&part.name).and_then(|column| column.generated.as_deref());
                 match generated.or(part.expression.as_deref()) {
                     // A distinct column usually makes a distinct expression; the index build finds out.
-                    Some(expression) => parts.extend(written.iter().position(|name| references::names(expression, name))),
+                    Some(expression) => {
+                        parts.extend(written.iter().position(|name| references::names(expression, name)))
+                    }
                     None => parts.extend(place(&part.name)),
                 }
             }
@@ -229,9 +238,9 @@ impl Builder<'_> {
             for part in &parts {
                 let Some(unit) = of_column[*part] else { continue 'index };
                 // A foreign key tells rows apart only with all its columns.
-                let whole = unit.checked_sub(of_column.len()).is_none_or(|which| {
-                    links[which].columns.iter().all(|(child, _)| parts.contains(child))
-                });
+                let whole = unit
+                    .checked_sub(of_column.len())
+                    .is_none_or(|which| links[which].columns.iter().all(|(child, _)| parts.contains(child)));
                 if whole && !units.contains(&unit) {
                     units.push(unit);
                 }

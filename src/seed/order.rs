@@ -55,9 +55,14 @@ mod tests {
 
     #[test]
     fn parents_come_first_and_cycles_come_too() {
-        let tables = [("a", vec!["z"]), ("b", vec!["c"]), ("c", vec!["b", "c"]), ("d", vec!["d", "elsewhere"]), ("z", vec!["d"])];
-        let tables =
-            tables.iter().map(|(name, parents)| (TableName::new("app", *name), table(parents))).collect();
+        let tables = [
+            ("a", vec!["z"]),
+            ("b", vec!["c"]),
+            ("c", vec!["b", "c"]),
+            ("d", vec!["d", "elsewhere"]),
+            ("z", vec!["d"]),
+        ];
+        let tables = tables.iter().map(|(name, parents)| (TableName::new("app", *name), table(parents))).collect();
         let order = parents_first(&tables);
         let place = |name: &str| order.iter().position(|table| table.table == name);
         assert_eq!(order.len(), 5);

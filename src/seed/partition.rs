@@ -106,8 +106,10 @@ mod tests {
     }
 
     fn column() -> ColumnFacts {
-        serde_json::from_value(serde_json::json!({"name": "at", "data_type": "datetime", "column_type": "datetime", "nullable": false}))
-            .expect("a column")
+        serde_json::from_value(
+            serde_json::json!({"name": "at", "data_type": "datetime", "column_type": "datetime", "nullable": false}),
+        )
+        .expect("a column")
     }
 
     #[test]

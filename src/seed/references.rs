@@ -68,7 +68,9 @@ pub fn resolve(survey: &Survey, names: &[&TableName], plans: &mut Plans) {
         let facts = &survey.tables[*name];
         let links = links(facts, names);
         for column in 0..plans.0[table].columns.len() {
-            let Source::Referenced { reference, column: part } = plans.0[table].columns[column].source else { continue };
+            let Source::Referenced { reference, column: part } = plans.0[table].columns[column].source else {
+                continue;
+            };
             let key = &facts.foreign_keys[links[reference].key];
             let wanted = key.parent_columns.get(part).map_or("", String::as_str);
             let parent = links[reference].parent;

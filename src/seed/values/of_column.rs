@@ -131,7 +131,9 @@ fn plain(column: &ColumnFacts, setting: &Setting) -> Option<(Shape, Entry)> {
             Shape::Number(Number::new(if unsigned { 0 } else { -max }, max, 1.min(max), usual, Print::Scaled(places)))
         }
         // Fractions that a float holds to the digit, so that what is read back is what was written.
-        "float" => Shape::Number(Number::new(if unsigned { 0 } else { -999_999 }, 999_999, 1, 99_999, Print::Scaled(2))),
+        "float" => {
+            Shape::Number(Number::new(if unsigned { 0 } else { -999_999 }, 999_999, 1, 99_999, Print::Scaled(2)))
+        }
         "double" | "real" => {
             let max = 9_000_000_000_000_i128;
             Shape::Number(Number::new(if unsigned { 0 } else { -max }, max, 1, 9_999_999, Print::Scaled(3)))
@@ -141,7 +143,9 @@ fn plain(column: &ColumnFacts, setting: &Setting) -> Option<(Shape, Entry)> {
         "datetime" => moment(-30_610_224_000, 253_402_300_798, now, TWO_YEARS, Print::DateTime(fraction), &name),
         "timestamp" => moment(86_400, 2_147_397_247, now, TWO_YEARS, Print::DateTime(fraction), &name),
         "time" => Shape::Number(Number::new(-3_020_398, 3_020_398, 0, 86_399, Print::Time(fraction))),
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => return Some((text(column, &kind, first), Entry::Plain)),
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
+            return Some((text(column, &kind, first), Entry::Plain));
+        }
         "binary" => {
             let width = first.unwrap_or(1) as usize;
             return Some((Shape::Bytes { low: width, high: width, distinct_within: width }, through("UNHEX(@)")));
@@ -180,19 +184,21 @@ fn plain(column: &ColumnFacts, setting: &Setting) -> Option<(Shape, Entry)> {
 
 /// A date or time within two years before now; times of creation rise with the rows.
 fn moment(min: i128, max: i128, now: i128, span: i128, print: Print, name: &str) -> Shape {
-    let ahead = ["expire", "due", "until", "deadline", "_end", "valid_to", "starts"].iter().any(|word| name.contains(word));
+    let ahead =
+        ["expire", "due", "until", "deadline", "_end", "valid_to", "starts"].iter().any(|word| name.contains(word));
     let mut number = Number::new(min, max, now - span, if ahead { now + span / 4 } else { now }, print);
     if name.contains("birth") || name == "dob" {
         let year = if print == Print::Date { 365 } else { 365 * 86_400 };
         number = Number::new(min, max, now - 80 * year, now - 16 * year, print);
     }
-    number.rising =
-        ["creat", "insert", "added", "posted", "regist", "logged"].iter().any(|word| name.contains(word)) || name == "date";
+    number.rising = ["creat", "insert", "added", "posted", "regist", "logged"].iter().any(|word| name.contains(word))
+        || name == "date";
     Shape::Number(number)
 }
 
 fn integer(column: &ColumnFacts, bits: u32, unsigned: bool, boolean: bool, setting: &Setting) -> Shape {
-    let (min, max) = if unsigned { (0, (1_i128 << bits) - 1) } else { (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1) };
+    let (min, max) =
+        if unsigned { (0, (1_i128 << bits) - 1) } else { (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1) };
     let name = column.name.to_ascii_lowercase();
     let named = |words: &[&str]| words.iter().any(|word| name.contains(word));
     let range = |low, high| Shape::Number(Number::new(min, max, low, high, Print::Whole));
@@ -201,7 +207,8 @@ fn integer(column: &ColumnFacts, bits: u32, unsigned: bool, boolean: bool, setti
         return range(0, max.min(1_000_000));
     }
     let starts = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
-    if boolean || (bits == 8 && (starts(&["is_", "has_", "can_"]) || named(&["flag", "enabled", "active", "deleted"]))) {
+    if boolean || (bits == 8 && (starts(&["is_", "has_", "can_"]) || named(&["flag", "enabled", "active", "deleted"])))
+    {
         return Shape::Choice(favouring_default(column, vec![b"0".to_vec(), b"1".to_vec()]));
     }
     if named(&["status", "state", "type", "level", "priority", "kind"]) {
@@ -252,10 +259,14 @@ fn text(column: &ColumnFacts, kind: &str, declared: Option<u64>) -> Shape {
         _ if hashed && max >= 16 => (max.min(32), max.min(64), Style::Hex),
         0..=3 => return codes(max, fixed),
         _ if named(&["mail"]) => (18.min(max), 32.min(max), Style::Email),
-        _ if named(&["url", "uri", "link", "href", "website", "image", "path", "referer", "referrer"]) => (36, 96, Style::Url),
+        _ if named(&["url", "uri", "link", "href", "website", "image", "path", "referer", "referrer"]) => {
+            (36, 96, Style::Url)
+        }
         _ if named(&["slug", "alias", "handle", "login", "nick"]) => (6, 32, Style::Slug),
         _ if named(&["phone", "mobile", "fax", "zip", "postcode", "postal"]) => (5, 12, Style::Digits),
-        _ if max >= 15 && (name == "ip" || named(&["ip_addr", "ipaddr", "_ip", "remote_addr"])) => (8, 15, Style::Address),
+        _ if max >= 15 && (name == "ip" || named(&["ip_addr", "ipaddr", "_ip", "remote_addr"])) => {
+            (8, 15, Style::Address)
+        }
         _ if named(&["name", "title", "city", "subject", "label"]) => (6, 40.min(max), Style::Name),
         _ if kind == "varchar" || fixed => (3.min(max / 2), (max / 4).clamp(16, 80).min(max), Style::Words),
         _ => (40, 400, Style::Words),
@@ -301,12 +312,51 @@ mod tests {
     #[test]
     fn every_type_of_both_vendors_has_a_shape() {
         for column_type in [
-            "tinyint(1)", "tinyint unsigned", "smallint", "mediumint(8) unsigned zerofill", "int", "bigint unsigned",
-            "decimal(65,30)", "decimal(5,0) unsigned", "float", "double", "bit(64)", "date", "datetime(6)", "timestamp(3)",
-            "time(2)", "year(4)", "char(0)", "char(1)", "varchar(255)", "tinytext", "text", "mediumtext", "longtext", "binary(16)",
-            "varbinary(10)", "tinyblob", "blob", "mediumblob", "longblob", "enum('a','b')", "set('x','y','z')", "json",
-            "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
-            "geomcollection", "geometrycollection", "uuid", "inet4", "inet6", "vector(3)",
+            "tinyint(1)",
+            "tinyint unsigned",
+            "smallint",
+            "mediumint(8) unsigned zerofill",
+            "int",
+            "bigint unsigned",
+            "decimal(65,30)",
+            "decimal(5,0) unsigned",
+            "float",
+            "double",
+            "bit(64)",
+            "date",
+            "datetime(6)",
+            "timestamp(3)",
+            "time(2)",
+            "year(4)",
+            "char(0)",
+            "char(1)",
+            "varchar(255)",
+            "tinytext",
+            "text",
+            "mediumtext",
+            "longtext",
+            "binary(16)",
+            "varbinary(10)",
+            "tinyblob",
+            "blob",
+            "mediumblob",
+            "longblob",
+            "enum('a','b')",
+            "set('x','y','z')",
+            "json",
+            "geometry",
+            "point",
+            "linestring",
+            "polygon",
+            "multipoint",
+            "multilinestring",
+            "multipolygon",
+            "geomcollection",
+            "geometrycollection",
+            "uuid",
+            "inet4",
+            "inet6",
+            "vector(3)",
         ] {
             assert_eq!(some(&column("c", column_type)).len(), 1000, "{column_type}");
         }
@@ -320,7 +370,10 @@ mod tests {
         }
         let mut known = column("n", "int");
         known.statistics = Some(ColumnStatistics {
-            min: Some("-5".into()), max: Some("7".into()), distinct: Some(3), ..ColumnStatistics::default()
+            min: Some("-5".into()),
+            max: Some("7".into()),
+            distinct: Some(3),
+            ..ColumnStatistics::default()
         });
         let values: std::collections::BTreeSet<_> = some(&known).into_iter().collect();
         assert!(values.len() <= 3 && values.iter().all(|value| (-5..=7).contains(&value.parse::<i32>().unwrap_or(99))));
@@ -329,9 +382,8 @@ mod tests {
     #[test]
     fn lengths_follow_the_statistics() {
         let mut known = column("note", "varchar(255)");
-        known.statistics = Some(ColumnStatistics {
-            mean_length: Some(20.0), max_length: Some(200), ..ColumnStatistics::default()
-        });
+        known.statistics =
+            Some(ColumnStatistics { mean_length: Some(20.0), max_length: Some(200), ..ColumnStatistics::default() });
         let total: usize = some(&known).iter().map(String::len).sum();
         assert!((18_000..22_000).contains(&total), "{total}");
     }

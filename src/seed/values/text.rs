@@ -257,13 +257,15 @@ pub fn address(value: u64, out: &mut Vec<u8>) {
     }
 }
 
-const WORDS: &[u8] = b"the quick answer of a small shop is that every order needs an address and a customer who pays on \
+const WORDS: &[u8] =
+    b"the quick answer of a small shop is that every order needs an address and a customer who pays on \
 time while stock moves between stores and the clerk writes notes about parcels that were late or broken in the post \
 so the table keeps growing until someone asks why the report takes an hour and nobody knows which query it was that \
 read all of it again and again during the night when backups run beside the import of prices from a partner whose \
 files hold more rows than last year and the plan has not been looked at since then because it always worked before ";
 
-const SLUGS: &[u8] = b"summer-sale-shoes-red-and-blue-garden-tools-for-small-hands-kitchen-table-oak-large-winter-coat-\
+const SLUGS: &[u8] =
+    b"summer-sale-shoes-red-and-blue-garden-tools-for-small-hands-kitchen-table-oak-large-winter-coat-\
 wool-grey-bicycle-lights-front-rear-news-of-the-week-letters-to-the-editor-how-to-mend-a-broken-chair-recipes-with-\
 beans-travel-by-train-old-maps-of-the-coast-music-for-two-pianos-fresh-bread-daily-open-source-weekly-notes-archive-";
 
