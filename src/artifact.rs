@@ -42,6 +42,16 @@ pub fn to_yaml<T: Serialize>(record: &T) -> Result<String> {
     serde_yaml::to_string(record).context("cannot write the record as YAML")
 }
 
+/// SHA-256 of a text, 64 hex digits: the identity of whatever the text says.
+pub fn sha256(text: &str) -> String {
+    use sha2::Digest as _;
+    let mut hex = String::with_capacity(64);
+    for byte in sha2::Sha256::digest(text.as_bytes()) {
+        let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
+    }
+    hex
+}
+
 /// Writes a file whole or not at all: into a neighbour first, then renamed over it.
 ///
 /// # Errors
