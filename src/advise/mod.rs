@@ -4,15 +4,26 @@
 //! loop can run it.
 
 pub mod alternatives;
+pub mod births;
+pub mod budget;
 pub mod catalogue;
 pub mod choose;
 pub mod evidence;
+pub mod explain;
+pub mod judge;
+pub mod phrase;
+pub mod policy;
 pub mod record;
 pub mod rule;
+pub mod rules;
+pub mod waits;
+
+use std::collections::BTreeMap;
 
 use crate::replay::record::{Observation, Rehearsal, TableChanges};
 use crate::server::flavor::Flavor;
 use crate::survey::record::Survey;
+use evidence::Evidence;
 use record::{Allowance, Budget, Findings, Trial};
 
 /// All that judging goes by.
@@ -38,8 +49,25 @@ pub struct Case<'a> {
     pub flavor: Flavor,
 }
 
-/// Judges a rehearsed upgrade.
+/// Judges a rehearsed upgrade: every rule over every statement, the allowances, the budget.
 pub fn judge(case: &Case<'_>) -> Findings {
-    let _ = case;
-    Findings::default()
+    let evidence = Evidence {
+        survey: Some(case.survey),
+        loud: Some(case.loud),
+        quiet: case.quiet.iter().map(|observation| (observation.statement.id.as_str(), observation)).collect(),
+        changes: Some(case.changes),
+        trials: by_statement(case.trials),
+        budget: Some(case.budget),
+        flavor: Some(case.flavor),
+    };
+    let statements = case.loud.observations.iter().map(|observation| (&observation.statement, Some(observation)));
+    judge::judge(&evidence, statements, case.allow, case.today)
+}
+
+fn by_statement(trials: &[Trial]) -> BTreeMap<&str, Vec<&Trial>> {
+    let mut by_statement: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
+    for trial in trials {
+        by_statement.entry(&trial.alternative.statement).or_default().push(trial);
+    }
+    by_statement
 }

@@ -1,0 +1,205 @@
+//! The budget held against what was measured, line by line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::evidence::Evidence;
+use super::record::{Budget, BudgetLine, TableBudget};
+use crate::quantity::{Count, Span};
+use crate::sql::record::TableName;
+use crate::watch::record::{Blocked, ProbeKind};
+
+/// How long a request may wait where nobody said anything: what users of copy tools already complain about.
+pub const DEFAULT_LIMIT: Span = Span(Some(Duration::from_secs(1)));
+
+/// What an application does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// It reads.
+    Read,
+    /// It writes: updates, inserts, locks, commits.
+    Write,
+}
+
+impl Side {
+    /// The side that a probe stands for.
+    pub fn of(probe: ProbeKind) -> Self {
+        if probe.is_write() { Self::Write } else { Self::Read }
+    }
+
+    /// `reads` or `writes`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Read => "reads",
+            Self::Write => "writes",
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Read => "longest_blocked_read",
+            Self::Write => "longest_blocked_write",
+        }
+    }
+}
+
+/// How long a request on a table may wait: the table's own limit, else the general one, else [`DEFAULT_LIMIT`].
+pub fn limit(budget: &Budget, table: &TableName, side: Side) -> Span {
+    own(budget, table).and_then(|(_, own)| own_limit(own, side)).unwrap_or_else(|| general(budget, side))
+}
+
+/// How many rows one statement may change in a table; none when nothing is said.
+pub fn rows_limit(budget: &Budget, table: &TableName) -> Option<u64> {
+    let own = own(budget, table).and_then(|(_, own)| own.rows_per_statement);
+    own.or(budget.rows_per_statement).map(|count| count.0)
+}
+
+fn general(budget: &Budget, side: Side) -> Span {
+    match side {
+        Side::Read => budget.longest_blocked_read,
+        Side::Write => budget.longest_blocked_write,
+    }
+    .unwrap_or(DEFAULT_LIMIT)
+}
+
+/// A table's own limits; a name without a database stands for that table in every database.
+fn own<'a>(budget: &'a Budget, table: &TableName) -> Option<(&'a TableName, &'a TableBudget)> {
+    budget.tables.get_key_value(table).or_else(|| budget.tables.iter().find(|(name, _)| names(name, table)))
+}
+
+fn names(name: &TableName, table: &TableName) -> bool {
+    name == table || (name.database.is_empty() && name.table == table.table)
+}
+
+fn own_limit(own: &TableBudget, side: Side) -> Option<Span> {
+    match side {
+        Side::Read => own.longest_blocked_read,
+        Side::Write => own.longest_blocked_write,
+    }
+}
+
+/// A rule and a statement whose harm was accepted: it does not count against the budget.
+pub type Accepted = BTreeSet<(String, String)>;
+
+/// The most rows that one statement changed (at production's size), by table (none: several at once), and whether that
+/// number was computed from a smaller rehearsal.
+pub type RowsChanged = BTreeMap<Option<TableName>, (u64, bool)>;
+
+/// The budget's lines in a fixed order. What was not measured is not within a limit.
+pub fn lines(evidence: &Evidence<'_>, budget: &Budget, rows: &RowsChanged, accepted: &Accepted) -> Vec<BudgetLine> {
+    let mut lines = Vec::new();
+    for side in [Side::Read, Side::Write] {
+        let elsewhere = |table: &TableName| own(budget, table).and_then(|(_, own)| own_limit(own, side)).is_none();
+        lines.push(blocked_line(evidence, side, side.key().to_owned(), general(budget, side), accepted, &elsewhere));
+    }
+    if let Some(limit) = budget.rows_per_statement {
+        let elsewhere = |table: Option<&TableName>| {
+            !table.is_some_and(|table| own(budget, table).is_some_and(|(_, own)| own.rows_per_statement.is_some()))
+        };
+        lines.push(rows_line(evidence, "rows_per_statement".to_owned(), limit, rows, &elsewhere));
+    }
+    for (name, own) in &budget.tables {
+        for side in [Side::Read, Side::Write] {
+            if let Some(span) = own_limit(own, side) {
+                let key = format!("tables.{name}.{}", side.key());
+                lines.push(blocked_line(evidence, side, key, span, accepted, &|table| names(name, table)));
+            }
+        }
+        if let Some(limit) = own.rows_per_statement {
+            let key = format!("tables.{name}.rows_per_statement");
+            lines.push(rows_line(evidence, key, limit, rows, &|table| table.is_some_and(|table| names(name, table))));
+        }
+    }
+    let unmeasured = [
+        ("replica_lag", budget.replica_lag.map(|span| allowed(span))),
+        ("pool_exhausted", budget.pool_exhausted.clone()),
+    ];
+    for (limit, allowed) in unmeasured {
+        lines.extend(allowed.map(|allowed| not_measured(limit.to_owned(), allowed)));
+    }
+    lines
+}
+
+fn blocked_line(
+    evidence: &Evidence<'_>,
+    side: Side,
+    key: String,
+    span: Span,
+    accepted: &Accepted,
+    applies: &dyn Fn(&TableName) -> bool,
+) -> BudgetLine {
+    let Some(loud) = evidence.loud.filter(|loud| loud.loud && !evidence.probed().is_empty()) else {
+        return BudgetLine { ok: span.0.is_none(), ..not_measured(key, allowed(span)) };
+    };
+    let (mut longest, mut spared) = (0.0_f64, BTreeSet::new());
+    for observation in &loud.observations {
+        let of_side = |blocked: &&Blocked| Side::of(blocked.probe) == side && evidence.is_blocked(blocked);
+        for blocked in observation.blocked.iter().filter(of_side).filter(|blocked| applies(&blocked.table)) {
+            if accepted.contains(&(rule_for(blocked.probe).to_owned(), observation.statement.id.clone())) {
+                spared.insert(observation.statement.label().to_owned());
+            } else {
+                longest = longest.max(blocked.longest_seconds);
+            }
+        }
+    }
+    let mut observed = short(longest);
+    if !spared.is_empty() {
+        observed.push_str(&format!(" (accepted: {})", spared.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+    let ok = span.0.is_none_or(|limit| longest <= limit.as_secs_f64());
+    BudgetLine { limit: key, allowed: allowed(span), observed, ok, basis: "measured".to_owned() }
+}
+
+/// The rule that tells of what a probe met.
+fn rule_for(probe: ProbeKind) -> &'static str {
+    match probe {
+        ProbeKind::Read => "blocked-reads",
+        ProbeKind::Commit => "commit-stall",
+        _ => "blocked-writes",
+    }
+}
+
+fn rows_line(
+    evidence: &Evidence<'_>,
+    key: String,
+    limit: Count,
+    rows: &RowsChanged,
+    applies: &dyn Fn(Option<&TableName>) -> bool,
+) -> BudgetLine {
+    if evidence.loud.is_none() {
+        return not_measured(key, limit.to_string());
+    }
+    let most = rows.iter().filter(|(table, _)| applies(table.as_ref())).map(|(_, most)| *most).max();
+    let (count, extrapolated) = most.unwrap_or_default();
+    BudgetLine {
+        limit: key,
+        allowed: limit.to_string(),
+        observed: Count(count).to_string(),
+        ok: count <= limit.0,
+        basis: if extrapolated { "extrapolated" } else { "measured" }.to_owned(),
+    }
+}
+
+fn not_measured(limit: String, allowed: String) -> BudgetLine {
+    let unknown = "not measured".to_owned();
+    BudgetLine { limit, allowed, observed: unknown.clone(), ok: false, basis: unknown }
+}
+
+fn allowed(span: Span) -> String {
+    span.0.map_or_else(|| "none".to_owned(), |duration| short(duration.as_secs_f64()))
+}
+
+/// Seconds as a budget is written: `0s`, `310ms`, `1s`, `50.7s`, `3.3min`.
+fn short(seconds: f64) -> String {
+    let trimmed = |text: String, unit: &str| {
+        let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        format!("{text}{unit}")
+    };
+    match seconds {
+        s if s < 0.0005 => "0s".to_owned(),
+        s if s < 0.9995 => format!("{:.0}ms", s * 1000.0),
+        s if s < 9.995 => trimmed(format!("{s:.2}"), "s"),
+        s if s < 119.95 => trimmed(format!("{s:.1}"), "s"),
+        s => trimmed(format!("{:.1}", s / 60.0), "min"),
+    }
+}

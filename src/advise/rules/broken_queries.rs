@@ -1,0 +1,78 @@
+//! Requests that failed instead of waiting.
+
+use crate::advise::evidence::Subject;
+use crate::advise::record::Severity;
+use crate::advise::rule::{Needs, Risk, Rule, Verdict};
+use crate::quantity::grouped;
+use crate::watch::record::Failed;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "broken-queries",
+    what: "the application's queries fail while a statement runs, or from then on",
+    why: "A query that waits is slow; a query that fails is an error page. A table that is gone for a moment between two \
+          RENAMEs gives 1146, a column that is gone gives 1054, a swap, TRUNCATE or rebuild gives 1412 to every \
+          transaction that began before, and lock conflicts give 1213 and 1205.",
+    instead: "Swap with one RENAME of both tables, never with two. Drop a column or table only after the last release \
+              that uses it is gone. Let the application retry 1213, 1205 and 1412 from the start of the transaction.",
+    needs: Needs::Rehearsal,
+    check,
+    risky: include_str!("broken-queries/risky.sql"),
+    safer: include_str!("broken-queries/safer.sql"),
+};
+
+fn check(subject: &Subject<'_>) -> Verdict {
+    let Some(loud) = subject.loud else { return Verdict::Clear };
+    let mut unexplained = Vec::new();
+    let mut risks = Vec::new();
+    for failed in &loud.failed {
+        match meaning(failed.error) {
+            Some((severity, cause)) => risks.push(risk(failed, severity, cause)),
+            None => unexplained.push(format!(
+                "the {} probe on {} failed with error {} ({}), so what it would have met is not known",
+                failed.probe.name(),
+                failed.table,
+                failed.error,
+                failed.message
+            )),
+        }
+    }
+    if risks.is_empty() && !unexplained.is_empty() {
+        return Verdict::Unchecked(unexplained.join("; "));
+    }
+    risks.into()
+}
+
+fn risk(failed: &Failed, severity: Severity, cause: &str) -> Risk {
+    let times = if failed.count == 1 { "one".to_owned() } else { grouped(failed.count) };
+    let plural = if failed.count == 1 { "" } else { "s" };
+    let message = format!(
+        "breaks {times} {} request{plural} on {} with error {} (measured): {cause}",
+        failed.probe.name(),
+        failed.table,
+        failed.error
+    );
+    Risk::new(severity, message)
+        .with("table", failed.table.to_string())
+        .with("probe", failed.probe.name())
+        .with("error", failed.error)
+        .with("count", failed.count)
+}
+
+/// What an error tells of the upgrade; none for one that tells nothing of it.
+fn meaning(error: u16) -> Option<(Severity, &'static str)> {
+    Some(match error {
+        1146 | 1051 => (Severity::Error, "the table is gone, for a moment or for good"),
+        1054 => (Severity::Error, "a column that the application names is gone"),
+        1412 => (
+            Severity::Warning,
+            "transactions that began before it cannot read the new table; they must start again (backups and reports too)",
+        ),
+        1213 => (Severity::Error, "it deadlocks with the application"),
+        1205 => (Severity::Error, "the application gave up waiting for a lock"),
+        1615 => (Severity::Warning, "prepared statements had to be prepared again, and gave up"),
+        1290 | 1836 => (Severity::Error, "the server became read-only"),
+        1099 | 1100 | 1223 => (Severity::Error, "a LOCK TABLES shuts the application out"),
+        _ => return None,
+    })
+}

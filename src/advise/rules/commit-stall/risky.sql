@@ -1,0 +1,1 @@
+UPDATE page_views SET url = CONCAT(LEFT(url, 180), '?');

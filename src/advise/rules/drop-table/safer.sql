@@ -1,0 +1,1 @@
+RENAME TABLE page_views TO page_views_unused;

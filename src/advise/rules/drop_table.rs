@@ -1,0 +1,63 @@
+//! A DROP of a table (or database) that holds rows.
+
+use crate::advise::evidence::Subject;
+use crate::advise::phrase;
+use crate::advise::record::Severity;
+use crate::advise::rule::{Needs, Risk, Rule, Verdict};
+use crate::quantity::bytes;
+use crate::sql::record::{Kind, TableName};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "drop-table",
+    what: "a table that was there before the upgrade is dropped, with its rows",
+    why: "DROP commits at once: no rollback brings the rows back, only a backup. Queries of the release that still runs \
+          fail with 1146 from that moment. The file of a very large table is unlinked while others wait.",
+    instead: "Rename it first (it is the undo), let a whole release pass, then drop it in a step of its own, after a \
+              backup that was restored once.",
+    needs: Needs::Text,
+    check,
+    risky: include_str!("drop-table/risky.sql"),
+    safer: include_str!("drop-table/safer.sql"),
+};
+
+fn check(subject: &Subject<'_>) -> Verdict {
+    let effect = &subject.statement.reading.effect;
+    match subject.kind() {
+        Kind::DropDatabase => {
+            let message = "destroys a whole database with all its tables: there is no rollback; back it up, and restore \
+                           that backup once, before";
+            Risk::new(Severity::Warning, message).into()
+        }
+        Kind::DropTable if !effect.temporary => {
+            effect.drops.iter().filter_map(|table| risk(subject, table)).collect::<Vec<_>>().into()
+        }
+        _ => Verdict::Clear,
+    }
+}
+
+fn risk(subject: &Subject<'_>, table: &TableName) -> Option<Risk> {
+    let survey = subject.evidence.survey;
+    let standing = subject.births.standing(table, survey);
+    if standing.as_ref().is_some_and(|standing| standing.surveyed.is_none()) || (standing.is_none() && survey.is_some())
+    {
+        return None; // made by the upgrade itself, or not there at all (IF EXISTS)
+    }
+    let rows = subject.rows_of(table);
+    if rows.is_some_and(|figure| figure.rows == 0) {
+        let message = format!("drops {table}, which holds no rows: queries that still name it fail with error 1146");
+        return Some(Risk::new(Severity::Info, message).with("table", table.to_string()).with("rows", 0));
+    }
+    let held = rows.map_or_else(|| "all rows".to_owned(), |figure| format!("all {}", phrase::rows(figure)));
+    let size = subject.facts(table).map(|facts| facts.data_bytes + facts.index_bytes).filter(|size| *size > 0);
+    let size_text = size.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
+    let message = format!(
+        "destroys {held}{size_text} of {table}: DROP TABLE commits at once and only a backup brings them back; rename the \
+         table now and drop it a release later"
+    );
+    let mut risk = Risk::new(Severity::Warning, message).with("table", table.to_string());
+    if let Some(figure) = rows {
+        risk = risk.with("rows", figure.rows).with("rows_basis", phrase::basis(figure.basis));
+    }
+    Some(risk)
+}

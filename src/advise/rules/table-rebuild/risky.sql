@@ -1,0 +1,1 @@
+ALTER TABLE page_views MODIFY user_id BIGINT NOT NULL;
