@@ -38,11 +38,13 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(args: &Args) -> Result<Exit> {
     let teller = Teller::new(args.voice, interrupt::listen()?);
     let ended = match &args.command {
+        Command::Run(typed) => command::run::run(typed, &teller),
         Command::Survey(typed) => command::survey::run(typed, &teller),
+        Command::Test(typed) => command::test::run(typed, &teller),
+        Command::Report(typed) => command::report::run(typed),
         Command::Explain(typed) => command::explain::run(typed),
-        Command::Completions(typed) => command::completions::run(typed),
         Command::Doctor(typed) => command::doctor::run(typed, &teller),
-        _ => anyhow::bail!("the pipeline has not landed"),
+        Command::Completions(typed) => command::completions::run(typed),
     };
     teller.finish();
     ended

@@ -15,7 +15,6 @@ mod choices;
 mod output;
 mod plan_run;
 mod run;
-pub mod seen;
 pub mod settings;
 mod stage;
 mod trials;

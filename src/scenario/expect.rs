@@ -234,8 +234,9 @@ fn check_statement(label: &str, wanted: &StatementExpect, seen: &SeenStatement, 
     if let Some(outcome) = wanted.outcome.as_ref().filter(|outcome| **outcome != seen.outcome) {
         misses.push(format!("the outcome of {label} is {}, expected {outcome}", seen.outcome));
     }
-    if let Some(rows) = wanted.rows_affected.filter(|rows| rows.0 != seen.rows_affected) {
-        misses.push(format!("{label} changes {} rows, expected {}", grouped(seen.rows_affected), grouped(rows.0)));
+    if let Some(rows) = wanted.rows_affected.filter(|rows| Some(rows.0) != seen.rows_affected) {
+        let changed = seen.rows_affected.map_or("an unknown number of".to_owned(), grouped);
+        misses.push(format!("{label} changes {changed} rows, expected {}", grouped(rows.0)));
     }
     if let Some(algorithm) = wanted.algorithm.filter(|algorithm| Some(*algorithm) != seen.algorithm) {
         let used = seen.algorithm.map_or_else(|| "not known".to_owned(), |algorithm| format!("{algorithm:?}"));

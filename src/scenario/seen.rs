@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::expect::Verdict;
-use crate::replay::record::Algorithm;
+use crate::replay::record::{Algorithm, ProofBasis};
+use crate::report::record::{self, Report};
 use crate::watch::record::ProbeKind;
 
 /// What a run showed.
@@ -26,8 +27,8 @@ pub struct SeenStatement {
     pub name: Option<String>,
     /// `done`, `failed`, `timed_out` or `skipped`.
     pub outcome: String,
-    /// Rows that it changed.
-    pub rows_affected: u64,
+    /// Rows that it changed; none when nobody could tell.
+    pub rows_affected: Option<u64>,
     /// How it was carried out.
     pub algorithm: Option<Algorithm>,
     /// Kind of request → its longest wait in seconds and the share of the statement's time in which one waited, of the
@@ -69,5 +70,131 @@ impl SeenStatement {
     /// The name people gave it, else its id.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
+    }
+}
+
+impl From<&Report> for Seen {
+    fn from(report: &Report) -> Self {
+        let mut findings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for finding in &report.findings {
+            let statements = findings.entry(finding.rule.clone()).or_default();
+            statements.extend(finding.statement.clone());
+        }
+        let verdict = match report.verdict {
+            record::Verdict::Pass => Verdict::Pass,
+            record::Verdict::Fail => Verdict::Fail,
+        };
+        Self { verdict, findings, statements: report.statements.iter().map(statement).collect() }
+    }
+}
+
+fn statement(seen: &record::Statement) -> SeenStatement {
+    let mut blocked: BTreeMap<ProbeKind, (f64, f64)> = BTreeMap::new();
+    for wait in &seen.blocked {
+        let worst = blocked.entry(wait.probe).or_default();
+        *worst = (worst.0.max(wait.longest_seconds), worst.1.max(wait.share));
+    }
+    SeenStatement {
+        id: seen.id.clone(),
+        name: seen.name.clone(),
+        outcome: seen.outcome.clone(),
+        rows_affected: seen.rows.affected,
+        algorithm: seen.algorithm,
+        blocked,
+        trials: seen.alternatives.iter().map(trial).collect(),
+    }
+}
+
+fn trial(seen: &record::Alternative) -> SeenTrial {
+    let proof = seen.proof.as_ref().filter(|proof| proof.basis != ProofBasis::NotComparable);
+    let writes = seen.blocked.iter().filter(|wait| wait.probe.is_write()).map(|wait| wait.longest_seconds);
+    SeenTrial {
+        id: seen.id.clone(),
+        eligible: seen.eligible,
+        reason: seen.reason.clone(),
+        chosen: seen.chosen,
+        seconds: seen.seconds,
+        same_result: proof.map(|proof| proof.same_result),
+        differences: proof.map(|proof| proof.differences.clone()).unwrap_or_default(),
+        without_cure: proof.map(|proof| proof.without_cure.clone()).unwrap_or_default(),
+        longest_blocked_write: writes.reduce(f64::max),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::expect::{Expect, check};
+    use crate::server::flavor::Flavor;
+
+    fn seen() -> Seen {
+        let delete = SeenStatement {
+            id: "s10".into(),
+            name: Some("tracking-delete".into()),
+            outcome: "done".into(),
+            rows_affected: Some(9_000_000),
+            algorithm: None,
+            blocked: [(ProbeKind::Update, (50.7, 0.9)), (ProbeKind::Read, (0.02, 0.0))].into(),
+            trials: vec![SeenTrial {
+                id: "swap".into(),
+                eligible: true,
+                chosen: true,
+                seconds: Some(0.3),
+                same_result: Some(true),
+                without_cure: vec!["zdz.tracking: AUTO_INCREMENT 1 instead of 9000001".into()],
+                longest_blocked_write: Some(0.08),
+                ..SeenTrial::default()
+            }],
+        };
+        let findings = [("delete-all-rows".to_owned(), ["s10".to_owned()].into())].into();
+        Seen { verdict: Verdict::Fail, findings, statements: vec![delete] }
+    }
+
+    fn misses(expect: &str) -> Vec<String> {
+        let expect: Expect = serde_json::from_str(expect).expect("an expectation");
+        check(&expect, "mariadb:10.11.19".parse::<Flavor>().expect("a flavour"), &seen())
+    }
+
+    #[test]
+    fn what_holds_gives_no_miss() {
+        let expect = r#"{"verdict": "fail", "findings": {"delete-all-rows": ["tracking-delete"]},
+            "chosen": {"tracking-delete": "swap"},
+            "statements": {"s10": {"outcome": "done", "rows_affected": "9M",
+                "blocked": {"update": {"share_at_least": 0.5}, "read": {"longest_at_most": "1s"}}}},
+            "trials": {"tracking-delete": {"swap": {"same_result": true, "without_cure": "AUTO_INCREMENT",
+                "longest_blocked_write_at_most": "1s", "seconds_at_most": 2}}}}"#;
+        assert_eq!(misses(expect), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_miss_names_its_object_and_what_was_seen() {
+        let expect = r#"{"verdict": "pass", "findings": {"delete-all-rows": [], "table-rebuild": ["s10"]},
+            "chosen": {"tracking-delete": "truncate"},
+            "statements": {"tracking-delete": {"rows_affected": "8M",
+                "blocked": {"read": {"longest_at_least": "1s"}, "lock": {"share_at_least": 0.5}}}, "nobody": {}},
+            "trials": {"tracking-delete": {"batches": {}, "swap": {"seconds_at_most": 0.1}}}}"#;
+        assert_eq!(
+            misses(expect),
+            [
+                "the verdict is fail, expected pass",
+                "delete-all-rows finds tracking-delete, which is not expected",
+                "table-rebuild does not find s10",
+                "for tracking-delete the plan takes swap, expected truncate",
+                "the upgrade has no statement nobody",
+                "tracking-delete changes 9,000,000 rows, expected 8,000,000",
+                "the longest read during tracking-delete waits 20 ms, expected 1.00 s or more",
+                "nobody asked a lock while tracking-delete ran",
+                "tracking-delete has no alternative batches",
+                "tracking-delete/swap takes 0.30 s, expected 0.10 s or less",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_flavour_replaces_only_what_differs() {
+        let expect = r#"{"verdict": "pass", "chosen": {"tracking-delete": "truncate"},
+            "per_flavor": {"mariadb": {"chosen": {"tracking-delete": "batches"}}, "mysql": {"verdict": "pass"},
+                "mariadb:10.11": {"verdict": "fail", "chosen": {"tracking-delete": "swap"}}}}"#;
+        assert_eq!(misses(expect), Vec::<String>::new());
     }
 }

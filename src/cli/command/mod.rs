@@ -3,4 +3,7 @@
 pub mod completions;
 pub mod doctor;
 pub mod explain;
+pub mod report;
+pub mod run;
 pub mod survey;
+pub mod test;
