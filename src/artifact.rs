@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::problem::{BadInput, nearest};
+
 /// Reads a YAML file into a record.
 ///
 /// # Errors
@@ -25,13 +27,28 @@ pub fn load_yaml<T: DeserializeOwned>(path: &Path) -> Result<T> {
 /// Reads YAML text into a record.
 ///
 /// # Errors
-/// The path in the document and its line.
+/// [`BadInput`]: the path in the document, its line, and for a key or a word that does not exist the nearest one that does.
 pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T> {
     let document = serde_yaml::Deserializer::from_str(text);
     serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();
-        if path == "." { anyhow::anyhow!("{}", error.inner()) } else { anyhow::anyhow!("at {path}: {}", error.inner()) }
+        let what = with_nearest(&error.inner().to_string());
+        let text = if path == "." { what } else { format!("at {path}: {what}") };
+        anyhow::Error::new(BadInput::new(text))
     })
+}
+
+/// serde's words on a key or variant that does not exist list those that do; a person wants the one that was meant.
+fn with_nearest(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown field `")
+        || message.starts_with("unknown variant `")
+        || message.contains(": unknown field `")
+        || message.contains(": unknown variant `");
+    match quoted.next().filter(|_| unknown).and_then(|given| nearest(given, quoted)) {
+        Some(meant) => format!("{message}; did you mean `{meant}`?"),
+        None => message.to_owned(),
+    }
 }
 
 /// A record as YAML text.
@@ -77,4 +94,39 @@ pub fn write_whole(path: &Path, content: impl FnOnce(&mut dyn std::io::Write) ->
 fn readable(file: &File) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(fs::Permissions::from_mode(0o644)).context("cannot set the rights of a new file")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[expect(dead_code, reason = "only read into")]
+        budget: Inner,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[expect(dead_code, reason = "only read into")]
+        replica_lag: Option<u64>,
+        #[expect(dead_code, reason = "only read into")]
+        rows_per_statement: Option<u64>,
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_its_place_and_the_nearest_right_one() {
+        let error = parse_yaml::<Outer>("budget:\n  replica_lagg: 3\n").expect_err("no such key");
+        let text = format!("{error:#}");
+        assert!(text.starts_with("at budget"), "{text}");
+        assert!(text.contains("unknown field `replica_lagg`") && text.contains("line 2"), "{text}");
+        assert!(text.ends_with("did you mean `replica_lag`?"), "{text}");
+        assert!(crate::problem::is_bad_input(&error));
+        let error = parse_yaml::<Outer>("budget:\n  zzz: 3\n").expect_err("no such key");
+        assert!(!format!("{error:#}").contains("did you mean"), "{error:#}");
+    }
 }

@@ -1,8 +1,9 @@
 //! Which databases and tables there are.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::answer::Cells;
+use crate::problem::{BadInput, nearest};
 use crate::server::session::ReadOnly;
 use crate::sql::record::quote_text;
 
@@ -28,7 +29,15 @@ pub fn databases(reader: &mut ReadOnly, named: &[String]) -> Result<Vec<String>>
             Some(_) => {}
             None => {
                 let known: Vec<&str> = there.iter().map(String::as_str).filter(|name| !is_own(name)).collect();
-                bail!("there is no database '{name}' that this account may see; there are: {}", known.join(", "));
+                let meant = nearest(name, known.iter().copied());
+                let hint = match meant {
+                    Some(meant) => format!("hint: Did you mean '{meant}'?"),
+                    None => {
+                        format!("hint: There are {}.", if known.is_empty() { "none".into() } else { known.join(", ") })
+                    }
+                };
+                let what = format!("there is no database '{name}' that this account may see");
+                return Err(anyhow::Error::new(BadInput::new(what)).context(hint));
             }
         }
     }

@@ -67,10 +67,13 @@ pub fn take(reader: &mut ReadOnly, databases: &[String], depth: Depth, progress:
             done += 1;
             progress.at(done);
         }
-        for object in objects::read(reader, database, listed, &mut gaps, progress)? {
+        let mut broken = Gaps::new();
+        for object in objects::read(reader, database, listed, &mut broken, progress)? {
             let key = format!("{} {}", object.kind.word(), object.name);
             print.objects.insert(key, object.create.trim().to_owned());
         }
+        // A view whose table is gone is a state as good as any: the server's words stand for it.
+        print.objects.extend(broken.into_iter().map(|sentence| (sentence, String::new())));
     }
     if let Some(gap) = gaps.first() {
         bail!("cannot take a whole fingerprint: {gap}");

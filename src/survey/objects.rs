@@ -21,6 +21,10 @@ pub enum ObjectKind {
     Procedure,
     /// A stored function.
     Function,
+    /// MariaDB's package of routines: its specification.
+    Package,
+    /// The package's body.
+    PackageBody,
     /// An event of the server's scheduler.
     Event,
 }
@@ -34,6 +38,8 @@ impl ObjectKind {
             Self::Trigger => "trigger",
             Self::Procedure => "procedure",
             Self::Function => "function",
+            Self::Package => "package",
+            Self::PackageBody => "package body",
             Self::Event => "event",
         }
     }
@@ -42,7 +48,7 @@ impl ObjectKind {
     fn place(self) -> usize {
         match self {
             Self::Sequence | Self::View => 1,
-            Self::Trigger | Self::Procedure | Self::Function => 2,
+            Self::Trigger | Self::Procedure | Self::Function | Self::Package | Self::PackageBody => 2,
             Self::Event => 3,
         }
     }
@@ -108,6 +114,8 @@ pub fn read(
         match row.text(1).as_str() {
             "PROCEDURE" => found.push((ObjectKind::Procedure, row.text(0), None)),
             "FUNCTION" => found.push((ObjectKind::Function, row.text(0), None)),
+            "PACKAGE" => found.push((ObjectKind::Package, row.text(0), None)),
+            "PACKAGE BODY" => found.push((ObjectKind::PackageBody, row.text(0), None)),
             other => gaps.push(format!("{database}.{} is a {other}, which is not read", row.text(0))),
         }
     }

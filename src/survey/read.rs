@@ -95,7 +95,11 @@ fn place(survey: &mut Survey, object: Object) {
             };
             survey.triggers.insert(object.name, facts);
         }
-        ObjectKind::Procedure | ObjectKind::Function | ObjectKind::Event => {
+        ObjectKind::Procedure
+        | ObjectKind::Function
+        | ObjectKind::Package
+        | ObjectKind::PackageBody
+        | ObjectKind::Event => {
             let mut name = object.name;
             if survey.routines.contains_key(&name) {
                 name.table = format!("{} ({})", name.table, object.kind.word());

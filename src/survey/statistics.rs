@@ -18,7 +18,9 @@ const BYTES_PER_END: u64 = 16 << 20;
 /// Common values kept of a column.
 const COMMON: usize = 16;
 /// A column with more distinct values in the sample than this has no common ones.
-const FEW: usize = 64;
+const FEW: u64 = 64;
+/// A column with a longer value (bytes) has no common ones: it holds content.
+const SHORT: u64 = 64;
 /// Engines whose rows can be read from the ends of an index without reading the rest, or, lacking a key, from the
 /// beginning. Others (FEDERATED, CONNECT, MERGE, CSV, …) may reach elsewhere or read all.
 const SAMPLED: [&str; 5] = ["innodb", "myisam", "aria", "rocksdb", "memory"];
@@ -246,8 +248,10 @@ fn common_values(
     let wanted: Vec<usize> = (0..table.facts.columns.len())
         .filter(|place| {
             let column = &table.facts.columns[*place];
-            let few = column.statistics.as_ref().and_then(|told| told.distinct).is_some_and(|seen| seen <= FEW as u64);
-            few && (is_state(column) || (values && is_short_text(column)))
+            let told = column.statistics.as_ref();
+            let few = told.and_then(|told| told.distinct).is_some_and(|seen| seen <= FEW);
+            let short = told.and_then(|told| told.max_length).is_none_or(|longest| longest <= SHORT);
+            few && short && (is_state(column) || (values && is_short_text(column)))
         })
         .collect();
     if wanted.is_empty() {
