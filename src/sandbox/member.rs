@@ -10,9 +10,9 @@ use super::engine::Engine;
 use super::instance::{Instance, tail_of, tail_of_file};
 use super::launch::{Launch, Owner};
 use super::lease::Lease;
-use super::settings::{Carried, NotCarried, UNLISTED, same};
+use super::settings::Carried;
 use super::started::Started;
-use super::{container, options, process, store};
+use super::{applied, container, options, process, store};
 use crate::progress::{Progress, Unit};
 use crate::server::address::Address;
 use crate::server::flavor::Flavor;
@@ -163,50 +163,12 @@ impl Member {
         Ok(())
     }
 
-    /// Sets what is set on a running server, and compares what it has with what production has.
     fn set_running_settings(&mut self) -> Result<()> {
-        let mut session = self.instance.writer(Role::Keeper)?;
-        let mut refused = Vec::new();
-        for (name, value) in &self.carried.running {
-            let number = value.parse::<f64>().is_ok_and(f64::is_finite);
-            let literal =
-                if number { value.clone() } else { format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''")) };
-            if let Err(fault) = session.execute(&format!("SET GLOBAL {name} = {literal}")) {
-                if fault.is_connection_lost() {
-                    return Err(fault).with_context(|| format!("{}", self.tail()));
-                }
-                refused.push((name.clone(), value.clone(), fault.message));
-            }
+        let refused = applied::set(&self.instance, &self.carried).map_err(|fault| self.dead(&fault))?;
+        if !self.judged {
+            applied::judge(&self.instance, &mut self.carried, refused)?;
+            self.judged = true;
         }
-        if self.judged {
-            return Ok(());
-        }
-        self.judged = true;
-        let variables: Vec<(String, String)> = session.rows("SHOW GLOBAL VARIABLES")?;
-        let here = |name: &str| {
-            variables.iter().find(|(one, _)| one.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-        };
-        for (name, value, why) in refused {
-            self.carried.running.remove(&name);
-            if !here(&name).is_some_and(|now| same(now, &value)) {
-                let why = if here(&name).is_none() { "this version does not know it".to_owned() } else { why };
-                self.carried.not_carried.push(NotCarried { name, value, why });
-            }
-        }
-        for (name, value) in &self.carried.at_start {
-            let shown = if name == "transaction_isolation" && here(name).is_none() { "tx_isolation" } else { name };
-            let why = match here(shown) {
-                Some(now) if same(now, value) => continue,
-                Some(now) => format!("this server gives it the value '{now}'"),
-                None => "this version does not know it".to_owned(),
-            };
-            self.carried.not_carried.push(NotCarried { name: name.clone(), value: value.clone(), why });
-        }
-        // A setting on no list needs a word only where this server's value is another one.
-        self.carried
-            .not_carried
-            .retain(|one| one.why != UNLISTED || !here(&one.name).is_some_and(|now| same(now, &one.value)));
-        self.carried.not_carried.sort();
         Ok(())
     }
 
@@ -268,6 +230,22 @@ impl Member {
             bail!("the server did not shut down completely\n{}", self.tail());
         }
         Ok(())
+    }
+
+    /// Replaces the stopped server's store by a copy of another.
+    pub(super) fn put_back(&self, from: &Path) -> Result<()> {
+        let live = self.launch.data();
+        store::remove(&live)?;
+        store::copy(from, &live, self.launch.owner)
+    }
+
+    /// Adds the end of the server's log to an error, when the reason is that the server is gone.
+    pub(super) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if self.instance.is_alive() {
+            error
+        } else {
+            error.context(format!("the server ended by itself\n{}", self.tail()))
+        }
     }
 
     /// Kills the server, and waits until it is gone.

@@ -4,11 +4,15 @@
 //! buffer pool, as often as there are experiments. Dropping it leaves no process, container or directory; what a
 //! `kill -9` left, [`lease::sweep`] ends.
 
+mod applied;
+mod cache;
 mod container;
 pub mod engine;
+pub mod existing;
 mod instance;
 mod launch;
 pub mod lease;
+mod lists;
 mod member;
 mod options;
 mod process;
@@ -23,6 +27,7 @@ use anyhow::{Context, Result, bail};
 
 use self::engine::Engine;
 pub use self::instance::Instance;
+use self::launch::Owner;
 use self::lease::Lease;
 use self::member::Member;
 use self::settings::Machine;
@@ -88,21 +93,48 @@ pub struct Checkpoint {
     directory: PathBuf,
 }
 
+impl Checkpoint {
+    fn take(lease: &Lease, number: u32, data: &Path, owner: Owner) -> Result<Self> {
+        let checkpoint = Self { directory: lease.directory().join(format!("checkpoint-{number}")) };
+        store::copy(data, &checkpoint.directory, owner)?;
+        Ok(checkpoint)
+    }
+}
+
 impl Drop for Checkpoint {
     fn drop(&mut self) {
         let _swept_later = store::remove(&self.directory);
     }
 }
 
-/// A server that we may break, and can bring back. Dropping it ends the server and removes its files.
+/// A server that we may break, and can bring back. Dropping it ends the server and removes its files; an existing
+/// server stays as it is.
 #[derive(Debug)]
 pub struct Sandbox {
-    // In this order they are dropped: the server ends before its directories go.
-    member: Member,
-    base: Option<Checkpoint>,
+    server: Server,
     facts: Facts,
+}
+
+#[derive(Debug)]
+enum Server {
+    Own(Box<Own>),
+    Existing(Instance),
+}
+
+/// A server that we started. Dropped in this order: the server ends before its directories go.
+#[derive(Debug)]
+struct Own {
+    member: Member,
+    base: Base,
     checkpoints: u32,
     lease: Lease,
+}
+
+/// The filled store that a rewind goes back to.
+#[derive(Debug)]
+enum Base {
+    Cached(cache::Entry),
+    Kept(Checkpoint),
 }
 
 impl Sandbox {
@@ -116,24 +148,41 @@ impl Sandbox {
         progress: &dyn Progress,
     ) -> Result<Self> {
         if let Kind::Existing(address) = &request.kind {
-            bail!("cannot use {address} as a sandbox");
+            return Self::take_existing(address, request, fill);
         }
-        let cache = store::cache_directory(request.cache.as_deref())?;
-        store::make_cache_directory(&cache)?;
-        lease::sweep_below(&cache, progress)?;
+        let root = store::cache_directory(request.cache.as_deref())?;
+        store::make_cache_directory(&root)?;
+        lease::sweep_below(&root, progress)?;
         let engine = Engine::resolve(&request.kind, request.flavor.as_ref(), request.image.as_deref(), progress)?;
-        let name = engine.name();
+        let (name, identity) = (engine.name(), engine.identity()?);
         let kind = if matches!(engine, Engine::Image { .. }) { "container" } else { "process" };
-        let lease = Lease::take(&cache)?;
-        let flavor = match (&engine, request.flavor) {
-            (Engine::Binary { flavor, .. }, _) => Some(*flavor),
-            (Engine::Image { .. }, flavor) => flavor,
-        };
-        let assumed = flavor.unwrap_or(Flavor::from_version_string("8.0.0")?);
-        let carried = settings::carry(&request.settings, &assumed, Machine::here());
+        let lease = Lease::take(&root)?;
+        let carried = settings::carry(&request.settings, Machine::here());
+        let entry = cache::name(&[&identity, &carried.made_with(), &request.key]);
         let mut member = Member::new(engine, request.flavor.as_ref(), carried, &lease)?;
-        member.start(&lease, progress).with_context(|| format!("cannot start {name}"))?;
-        fill(&member.instance)?;
+        let cached = if request.keep_cache { cache::find(&root, &entry)? } else { None };
+        let seeded_from_cache = cached.is_some();
+        let started = |error: anyhow::Error| error.context(format!("cannot start {name}"));
+        let base = match cached {
+            Some(cached) => {
+                progress.stage("copying the store from the cache", Unit::Waiting, None);
+                member.put_back(&cached.data())?;
+                Base::Cached(cached)
+            }
+            None => {
+                member.start(&lease, progress).map_err(started)?;
+                fill(&member.instance).map_err(|error| member.explain(error))?;
+                member.stop_clean(progress)?;
+                progress.stage("keeping the filled store", Unit::Waiting, None);
+                let (data, owner) = (member.launch.data(), member.launch.owner);
+                if request.keep_cache {
+                    Base::Cached(cache::keep(&root, &entry, &data, owner, progress)?)
+                } else {
+                    Base::Kept(Checkpoint::take(&lease, 0, &data, owner)?)
+                }
+            }
+        };
+        member.start(&lease, progress).map_err(started)?;
         let facts = Facts {
             kind,
             flavor: member.instance.flavor,
@@ -141,16 +190,38 @@ impl Sandbox {
             engine: name,
             not_carried: member.carried.not_carried.clone(),
             clamped: member.carried.clamped.clone(),
+            seeded_from_cache,
+        };
+        Ok(Self { server: Server::Own(Box::new(Own { member, base, checkpoints: 0, lease })), facts })
+    }
+
+    fn take_existing(
+        address: &Address,
+        request: &Request,
+        fill: &mut dyn FnMut(&Instance) -> Result<()>,
+    ) -> Result<Self> {
+        let instance = existing::prove(address, request.flavor.as_ref(), &request.settings)?;
+        let mut carried = settings::carry(&request.settings, Machine::here());
+        existing::settle(&instance, &mut carried).with_context(|| format!("cannot set up {address}"))?;
+        existing::fill(&instance, fill)?;
+        let facts = Facts {
+            kind: "existing",
+            flavor: instance.flavor,
+            version: instance.version.clone(),
+            engine: address.to_string(),
+            not_carried: carried.not_carried,
+            clamped: carried.clamped,
             seeded_from_cache: false,
         };
-        let mut sandbox = Self { member, base: None, facts, checkpoints: 0, lease };
-        sandbox.base = Some(sandbox.checkpoint(progress)?);
-        Ok(sandbox)
+        Ok(Self { server: Server::Existing(instance), facts })
     }
 
     /// The server.
     pub fn instance(&self) -> &Instance {
-        &self.member.instance
+        match &self.server {
+            Server::Own(own) => &own.member.instance,
+            Server::Existing(instance) => instance,
+        }
     }
 
     /// What it is.
@@ -160,20 +231,20 @@ impl Sandbox {
 
     /// False for an existing server: its data cannot be put back.
     pub fn can_rewind(&self) -> bool {
-        true
+        matches!(self.server, Server::Own(_))
     }
 
     /// Stops the server cleanly, keeps a copy of its store, and starts it again.
     ///
     /// # Errors
-    /// When it does not stop or come up again, or the disk has no room.
+    /// When it does not stop or come up again, or the disk has no room; and for an existing server.
     pub fn checkpoint(&mut self, progress: &dyn Progress) -> Result<Checkpoint> {
-        self.member.stop_clean(progress)?;
-        self.checkpoints += 1;
-        let checkpoint =
-            Checkpoint { directory: self.lease.directory().join(format!("checkpoint-{}", self.checkpoints)) };
+        let own = self.own()?;
+        own.member.stop_clean(progress)?;
+        own.checkpoints += 1;
         progress.stage("copying the store", Unit::Waiting, None);
-        store::copy(&self.member.launch.data(), &checkpoint.directory, self.member.launch.owner)?;
+        let launch = &own.member.launch;
+        let checkpoint = Checkpoint::take(&own.lease, own.checkpoints, &launch.data(), launch.owner)?;
         self.start(progress)?;
         Ok(checkpoint)
     }
@@ -181,10 +252,13 @@ impl Sandbox {
     /// Brings the server back to where [`prepare`](Self::prepare) left it: the same bytes, a warm buffer pool.
     ///
     /// # Errors
-    /// When the sandbox cannot rewind, the disk has no room, or the server does not come up.
+    /// When the disk has no room or the server does not come up; and for an existing server.
     pub fn rewind(&mut self, progress: &dyn Progress) -> Result<()> {
-        let base = self.base.as_ref().context("the sandbox has no checkpoint to go back to")?.directory.clone();
-        self.put_back(&base, progress)
+        let from = match &self.own()?.base {
+            Base::Cached(entry) => entry.data(),
+            Base::Kept(checkpoint) => checkpoint.directory.clone(),
+        };
+        self.put_back(&from, progress)
     }
 
     /// Brings the server back to a checkpoint of its own.
@@ -195,16 +269,24 @@ impl Sandbox {
         self.put_back(&checkpoint.directory, progress)
     }
 
+    fn own(&mut self) -> Result<&mut Own> {
+        match &mut self.server {
+            Server::Own(own) => Ok(own),
+            Server::Existing(_) => bail!("{} cannot be rewound: it is not a server that we started", self.facts.engine),
+        }
+    }
+
     fn put_back(&mut self, from: &Path, progress: &dyn Progress) -> Result<()> {
         progress.stage("rewinding the store", Unit::Waiting, None);
-        self.member.kill()?;
-        let live = self.member.launch.data();
-        store::remove(&live)?;
-        store::copy(from, &live, self.member.launch.owner)?;
+        let own = self.own()?;
+        own.member.kill()?;
+        own.member.put_back(from)?;
         self.start(progress)
     }
 
     fn start(&mut self, progress: &dyn Progress) -> Result<()> {
-        self.member.start(&self.lease, progress).with_context(|| format!("cannot start {}", self.facts.engine))
+        let name = self.facts.engine.clone();
+        let own = self.own()?;
+        own.member.start(&own.lease, progress).with_context(|| format!("cannot start {name}"))
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::server::flavor::Flavor;
+use super::lists::{AT_START, COUNTS, NEVER, QUIETLY_NEVER, RUNNING, SESSION_SIZES, SHAPES, SIZES};
 
 /// A setting of production's that the sandbox does not have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,195 +70,6 @@ pub(super) struct Carried {
     pub clamped: Vec<Clamped>,
 }
 
-/// Carried as they are, read at start only.
-const AT_START: &[&str] = &[
-    "back_log",
-    "binlog_format",
-    "binlog_row_image",
-    "binlog_transaction_compression",
-    "character_set_server",
-    "collation_server",
-    "enforce_gtid_consistency",
-    "explicit_defaults_for_timestamp",
-    "ft_max_word_len",
-    "ft_min_word_len",
-    "gtid_mode",
-    "innodb_autoinc_lock_mode",
-    "innodb_buffer_pool_instances",
-    "innodb_checksum_algorithm",
-    "innodb_default_row_format",
-    "innodb_doublewrite",
-    "innodb_file_per_table",
-    "innodb_flush_method",
-    "innodb_ft_max_token_size",
-    "innodb_ft_min_token_size",
-    "innodb_instant_alter_column_allowed",
-    "innodb_native_foreign_keys",
-    "innodb_page_size",
-    "innodb_read_io_threads",
-    "innodb_rollback_on_timeout",
-    "innodb_sort_buffer_size",
-    "innodb_write_io_threads",
-    "log_bin",
-    "lower_case_table_names",
-    "secure_timestamp",
-    "thread_stack",
-    "transaction_isolation",
-];
-
-/// Carried as they are, set on the running server.
-const RUNNING: &[&str] = &[
-    "alter_algorithm",
-    "auto_increment_increment",
-    "auto_increment_offset",
-    "autocommit",
-    "character_set_client",
-    "character_set_connection",
-    "character_set_results",
-    "collation_connection",
-    "completion_type",
-    "concurrent_insert",
-    "default_storage_engine",
-    "default_week_format",
-    "div_precision_increment",
-    "foreign_key_checks",
-    "group_concat_max_len",
-    "innodb_adaptive_hash_index",
-    "innodb_change_buffering",
-    "innodb_deadlock_detect",
-    "innodb_fill_factor",
-    "innodb_flush_log_at_trx_commit",
-    "innodb_lock_wait_timeout",
-    "innodb_online_alter_log_max_size",
-    "innodb_print_all_deadlocks",
-    "innodb_snapshot_isolation",
-    "innodb_stats_auto_recalc",
-    "innodb_stats_persistent",
-    "innodb_stats_persistent_sample_pages",
-    "innodb_strict_mode",
-    "innodb_table_locks",
-    "join_buffer_size",
-    "lock_wait_timeout",
-    "log_bin_trust_function_creators",
-    "low_priority_updates",
-    "max_allowed_packet",
-    "max_binlog_cache_size",
-    "max_binlog_stmt_cache_size",
-    "max_error_count",
-    "max_execution_time",
-    "max_heap_table_size",
-    "max_join_size",
-    "max_sort_length",
-    "max_sp_recursion_depth",
-    "max_statement_time",
-    "old_alter_table",
-    "old_mode",
-    "optimizer_prune_level",
-    "optimizer_search_depth",
-    "optimizer_switch",
-    "range_optimizer_max_mem_size",
-    "read_rnd_buffer_size",
-    "restrict_fk_on_non_standard_key",
-    "sort_buffer_size",
-    "sql_big_selects",
-    "sql_generate_invisible_primary_key",
-    "sql_mode",
-    "sql_require_primary_key",
-    "sql_safe_updates",
-    "sync_binlog",
-    "system_versioning_alter_history",
-    "time_zone",
-    "tmp_table_size",
-    "unique_checks",
-    "updatable_views_with_limit",
-    "wsrep_max_ws_size",
-];
-
-/// Speed: carried up to a share of this machine's memory (the divisor), at start.
-const SIZES: &[(&str, u64)] = &[
-    ("aria_pagecache_buffer_size", 16),
-    ("innodb_ddl_buffer_size", 16),
-    ("innodb_log_buffer_size", 32),
-    ("innodb_log_file_size", 8),
-    ("innodb_redo_log_capacity", 6),
-    ("key_buffer_size", 16),
-    ("myisam_sort_buffer_size", 16),
-    ("temptable_max_ram", 8),
-];
-
-/// Speed: carried up to a number, at start.
-const COUNTS: &[(&str, u64)] = &[
-    ("innodb_ddl_threads", 16),
-    ("innodb_io_capacity", 20_000),
-    ("innodb_io_capacity_max", 40_000),
-    ("innodb_parallel_read_threads", 16),
-    ("innodb_purge_threads", 8),
-    ("innodb_thread_concurrency", 64),
-    ("max_connections", 2_000),
-    ("open_files_limit", 65_535),
-    ("table_definition_cache", 16_384),
-    ("table_open_cache", 16_384),
-    ("thread_cache_size", 512),
-];
-
-/// Never carried: beginnings of names, with the reason.
-const NEVER: &[(&str, &str)] = &[
-    ("audit", "an audit plugin may write or send what it sees"),
-    ("authentication_", "accounts of the sandbox are its own"),
-    ("basedir", "a path of production's"),
-    ("bind_address", "the sandbox is not on the network"),
-    ("early_plugin_load", "plugins may reach outside"),
-    ("event_scheduler", "events would change data behind the rehearsal's back"),
-    ("federated", "tables elsewhere must not be reached"),
-    ("general_log", "logging every statement would change the times"),
-    ("group_replication", "the sandbox replicates nothing"),
-    ("init_connect", "it would run statements that nobody rehearses"),
-    ("init_file", "it would run statements that nobody rehearses"),
-    ("init_replica", "the sandbox replicates nothing"),
-    ("init_slave", "the sandbox replicates nothing"),
-    ("innodb_buffer_pool_dump", "the rehearsal keeps the buffer pool warm its own way"),
-    ("innodb_buffer_pool_filename", "a path of production's"),
-    ("innodb_buffer_pool_load", "the rehearsal keeps the buffer pool warm its own way"),
-    ("innodb_encrypt", "the sandbox has no keys"),
-    ("innodb_fast_shutdown", "the rehearsal stops the server its own way"),
-    ("keyring", "the sandbox has no keys"),
-    ("mandatory_roles", "accounts of the sandbox are its own"),
-    ("offline_mode", "the rehearsal must be let in"),
-    ("password_", "accounts of the sandbox are its own"),
-    ("pid_file", "a path of production's"),
-    ("plugin", "plugins may reach outside"),
-    ("read_only", "the upgrade must be able to write"),
-    ("relay_log", "the sandbox replicates nothing"),
-    ("replica_", "the sandbox replicates nothing"),
-    ("replicate_", "the sandbox replicates nothing"),
-    ("report_", "the sandbox replicates nothing"),
-    ("require_secure_transport", "the sandbox has only a socket"),
-    ("rpl_semi_sync", "a commit would wait for a replica that is not there"),
-    ("secure_auth", "accounts of the sandbox are its own"),
-    ("secure_file_priv", "a path of production's"),
-    ("server_audit", "an audit plugin may write or send what it sees"),
-    ("server_id", "a copy must not pass for its original"),
-    ("server_uuid", "a copy must not pass for its original"),
-    ("skip_grant_tables", "accounts of the sandbox are its own"),
-    ("skip_networking", "the sandbox is not on the network"),
-    ("skip_replica", "the sandbox replicates nothing"),
-    ("skip_slave", "the sandbox replicates nothing"),
-    ("slave_", "the sandbox replicates nothing"),
-    ("slow_query_log", "logging would change the times"),
-    ("super_read_only", "the upgrade must be able to write"),
-    ("table_encryption", "the sandbox has no keys"),
-    ("tls_", "the sandbox has only a socket"),
-    ("transaction_read_only", "the upgrade must be able to write"),
-    ("tx_read_only", "the upgrade must be able to write"),
-    ("validate_password", "accounts of the sandbox are its own"),
-    ("wsrep_", "the sandbox is no cluster"),
-];
-
-/// Never carried and told only when asked for by name elsewhere: what every server answers about itself, and session
-/// time-outs that would end our own sessions.
-const QUIETLY_NEVER: &[&str] =
-    &["datadir", "hostname", "port", "socket", "tmpdir", "version", "wait_timeout", "interactive_timeout"];
-
 /// Names that mean the same on the other vendor or an older version.
 fn canonical(name: &str) -> &str {
     match name {
@@ -270,19 +81,23 @@ fn canonical(name: &str) -> &str {
 }
 
 /// Sorts production's settings: given to the server, clamped, left out.
-pub(super) fn carry(production: &BTreeMap<String, String>, flavor: &Flavor, machine: Machine) -> Carried {
+pub(super) fn carry(production: &BTreeMap<String, String>, machine: Machine) -> Carried {
     let mut carried = Carried::default();
     let pool = machine.largest_pool();
     for (name, value) in production {
         let lower = name.to_ascii_lowercase().replace('-', "_");
         let name = canonical(&lower);
-        let share =
-            SIZES.iter().find(|(one, _)| *one == name).map(|(_, divisor)| (machine.memory / divisor) >> 20 << 20);
-        let most = share.or_else(|| COUNTS.iter().find(|(one, _)| *one == name).map(|(_, most)| *most));
+        let listed = |list: &[(&str, u64)]| list.iter().find(|(one, _)| *one == name).map(|(_, number)| *number);
+        let share = |divisor: u64| (machine.memory / divisor) >> 20 << 20;
         if name == "innodb_buffer_pool_size" {
-            carried.clamp(name, value, pool);
-        } else if let Some(most) = most {
-            carried.clamp(name, value, most);
+            let given = carried.clamp(name, value, pool);
+            carried.at_start.insert(name.to_owned(), given);
+        } else if let Some(most) = listed(SIZES).map(share).or_else(|| listed(COUNTS)) {
+            let given = carried.clamp(name, value, most);
+            carried.at_start.insert(name.to_owned(), given);
+        } else if let Some(most) = listed(SESSION_SIZES).map(share) {
+            let given = carried.clamp(name, value, most);
+            carried.running.insert(name.to_owned(), given);
         } else if name == "system_time_zone" {
             carried.system_time_zone(value);
         } else if let Some(why) = never(name) {
@@ -297,10 +112,6 @@ pub(super) fn carry(production: &BTreeMap<String, String>, flavor: &Flavor, mach
         }
     }
     carried.at_start.entry("innodb_buffer_pool_size".to_owned()).or_insert_with(|| pool.to_string());
-    if flavor.is_mariadb() {
-        // Each counts as set by hand there, and `SET GLOBAL` of the pair is refused in the wrong order.
-        carried.running.remove("character_set_results");
-    }
     carried
 }
 
@@ -323,8 +134,8 @@ fn never(name: &str) -> Option<&'static str> {
 }
 
 impl Carried {
-    fn clamp(&mut self, name: &str, value: &str, most: u64) {
-        let given = match bytes(value) {
+    fn clamp(&mut self, name: &str, value: &str, most: u64) -> String {
+        match bytes(value) {
             Some(wanted) if wanted > most => {
                 self.clamped.push(Clamped {
                     name: name.to_owned(),
@@ -335,8 +146,7 @@ impl Carried {
                 most.to_string()
             }
             _ => value.to_owned(),
-        };
-        self.at_start.insert(name.to_owned(), given);
+        }
     }
 
     fn system_time_zone(&mut self, value: &str) {
@@ -351,6 +161,12 @@ impl Carried {
 
     fn leave_out(&mut self, name: &str, value: &str, why: &str) {
         self.not_carried.push(NotCarried { name: name.to_owned(), value: value.to_owned(), why: why.to_owned() });
+    }
+
+    /// The settings that decide what bytes a store has.
+    pub(super) fn made_with(&self) -> String {
+        let settings = self.at_start.iter().chain(&self.running).filter(|(name, _)| SHAPES.contains(&name.as_str()));
+        settings.map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
     /// Takes a setting out that this server refuses at start. False when it is not one of ours.
@@ -403,7 +219,7 @@ mod tests {
 
     fn carried(settings: &[(&str, &str)]) -> Carried {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        carry(&settings, &"mysql:9.7".parse().expect("a flavour"), Machine { memory: 16 << 30 })
+        carry(&settings, Machine { memory: 16 << 30 })
     }
 
     #[test]

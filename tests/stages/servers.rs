@@ -8,9 +8,10 @@ use mysql_rehearsal::progress::Silent;
 use mysql_rehearsal::sandbox::{Instance, Kind, Request, Sandbox};
 use mysql_rehearsal::server::role::Role;
 
-/// What the trials' servers are: MySQL in a container, MariaDB as a process.
-const MYSQL: &str = "mysql:9.7";
-const MARIADB: &str = "mariadb:10.11";
+/// MySQL, in a container.
+pub const MYSQL: &str = "mysql:9.7";
+/// MariaDB, as a process.
+pub const MARIADB: &str = "mariadb:10.11";
 
 /// The shared servers.
 #[derive(Debug, Default)]
