@@ -1,10 +1,12 @@
 //! What a statement destroys: the question that decides which backup a step needs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::sql::record::{AlterClass, Kind, Statement, TableName};
+use crate::survey::record::{ColumnFacts, Survey};
 
 /// Something that a statement destroys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,8 +109,72 @@ pub fn class(mut losses: Vec<Loss>) -> Result<Destruction, Nothing> {
     if losses.is_empty() { Err(Nothing(())) } else { Ok(Destruction(losses)) }
 }
 
-/// What a statement destroys, as far as its text tells; what is not understood may destroy anything.
-pub fn of(statement: &Statement) -> Vec<Loss> {
+/// What a statement destroys, with what foreign keys and triggers do in other tables; what is not understood may destroy
+/// anything.
+pub fn of(statement: &Statement, survey: &Survey) -> Vec<Loss> {
+    let mut losses = by_text(statement, survey);
+    for table in reached(statement, survey) {
+        losses.push(Loss::SomeRows { table });
+    }
+    losses
+}
+
+/// Tables whose rows change along: children by ON DELETE or ON UPDATE, and what triggers change.
+fn reached(statement: &Statement, survey: &Survey) -> BTreeSet<TableName> {
+    let effect = &statement.reading.effect;
+    let kind = statement.reading.kind;
+    let events: &[&str] = match kind {
+        Kind::Delete => &["DELETE"],
+        Kind::Update => &["UPDATE"],
+        Kind::Replace => &["DELETE", "INSERT"],
+        Kind::Insert | Kind::LoadData => &["INSERT", "UPDATE"],
+        _ => return BTreeSet::new(),
+    };
+    let written: Vec<TableName> = effect.writes.union(&effect.empties).cloned().collect();
+    let mut found = BTreeSet::new();
+    let mut look = written.clone();
+    while let Some(table) = look.pop() {
+        let children = survey.tables.iter().filter(|(_, facts)| {
+            facts.foreign_keys.iter().any(|key| {
+                let acts = |rule: &str| matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT");
+                key.parent == table
+                    && match kind {
+                        // Which columns an UPDATE assigns is not asked here: a key that nobody assigns is told by its name.
+                        Kind::Update => {
+                            acts(&key.on_update)
+                                && key.parent_columns.iter().any(|column| statement.text.contains(column.as_str()))
+                        }
+                        Kind::Insert | Kind::LoadData => false,
+                        _ => acts(&key.on_delete),
+                    }
+            })
+        });
+        let by_key: Vec<TableName> = children.map(|(name, _)| name.clone()).collect();
+        let by_trigger = survey
+            .triggers
+            .values()
+            .filter(|trigger| trigger.table == table && events.contains(&trigger.event.as_str()))
+            .filter(|trigger| {
+                ["update", "delete", "replace", "call"].iter().any(|word| body_has(&trigger.create, word))
+            })
+            .flat_map(|trigger| trigger.touches.iter().cloned());
+        for next in by_key.into_iter().chain(by_trigger) {
+            if !written.contains(&next) && found.insert(next.clone()) {
+                look.push(next);
+            }
+        }
+    }
+    found
+}
+
+/// True when a trigger's body, after FOR EACH ROW, has this word.
+fn body_has(create: &str, word: &str) -> bool {
+    let folded = create.to_ascii_lowercase();
+    folded.split_once("for each row").is_none_or(|(_, body)| contains_words(body, &[word]))
+}
+
+/// What the text alone tells.
+fn by_text(statement: &Statement, survey: &Survey) -> Vec<Loss> {
     use Kind::*;
     let effect = &statement.reading.effect;
     if effect.temporary {
@@ -140,7 +206,7 @@ pub fn of(statement: &Statement) -> Vec<Loss> {
         Insert | LoadData => Vec::new(),
         DropTable if effect.drops.is_empty() => vec![Loss::Anything],
         DropTable => effect.drops.iter().cloned().map(|table| Loss::Table { table }).collect(),
-        AlterTable => alter(statement),
+        AlterTable => alter(statement, survey),
         DropView | DropTrigger | DropRoutine | DropEvent => {
             if effect.drops.is_empty() {
                 return vec![Loss::Anything];
@@ -161,7 +227,7 @@ pub fn of(statement: &Statement) -> Vec<Loss> {
 }
 
 /// What an ALTER TABLE destroys.
-fn alter(statement: &Statement) -> Vec<Loss> {
+fn alter(statement: &Statement, survey: &Survey) -> Vec<Loss> {
     let effect = &statement.reading.effect;
     let Some(table) = effect.defines.iter().next().or_else(|| effect.renames.keys().next()).cloned() else {
         return vec![Loss::Anything];
@@ -172,6 +238,12 @@ fn alter(statement: &Statement) -> Vec<Loss> {
     let mut columns = Vec::new();
     for clause in &effect.clauses {
         match (clause.class, &clause.object) {
+            (AlterClass::ModifyColumn, Some(column))
+                if survey
+                    .tables
+                    .get(&table)
+                    .and_then(|facts| facts.column(column))
+                    .is_some_and(|column| widens(column, &clause.text)) => {}
             (AlterClass::DropColumn | AlterClass::ModifyColumn, Some(column)) => columns.push(column.clone()),
             (AlterClass::DropColumn | AlterClass::ModifyColumn | AlterClass::ConvertCharset | AlterClass::Other, _) => {
                 return vec![Loss::AllRows { table }];
@@ -187,6 +259,32 @@ fn alter(statement: &Statement) -> Vec<Loss> {
         }
     }
     if columns.is_empty() { Vec::new() } else { vec![Loss::Columns { table, columns }] }
+}
+
+/// True when a MODIFY or CHANGE makes a column only wider, so that no value can be cut: an integer to a larger one of
+/// the same sign, a VARCHAR to a longer one. NOT NULL where NULL was allowed is no widening.
+fn widens(column: &ColumnFacts, clause: &str) -> bool {
+    const INTEGERS: [&str; 6] = ["tinyint", "smallint", "mediumint", "int", "integer", "bigint"];
+    let folded = clause.to_ascii_lowercase();
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    let name = |word: &str| word.split('(').next().unwrap_or_default().to_owned();
+    let becomes_required = column.nullable && contains_words(&folded, &["not", "null"]);
+    let changes_text = ["character", "charset", "collate", "using"].iter().any(|word| contains_words(&folded, &[word]));
+    if becomes_required || changes_text || column.generated.is_some() {
+        return false;
+    }
+    let rank = |kind: &str| INTEGERS.iter().position(|known| *known == kind);
+    if let Some(old) = rank(&column.data_type) {
+        let new = words.iter().rev().find_map(|word| rank(&name(word)));
+        let same_sign = column.column_type.contains("unsigned") == folded.contains("unsigned");
+        return same_sign && new.is_some_and(|new| new >= old);
+    }
+    if column.data_type == "varchar" {
+        let new =
+            words.iter().find_map(|word| word.strip_prefix("varchar(")?.split(')').next()?.trim().parse::<u64>().ok());
+        return new.zip(column.length).is_some_and(|(new, old)| new >= old);
+    }
+    false
 }
 
 /// True when the text holds these words in this order, each next to the one before. A word inside a string counts too:

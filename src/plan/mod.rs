@@ -3,11 +3,21 @@
 //! In: what a rehearsal showed. Out: a [`record::Plan`] and its scripts for the stock client. It runs nothing; the
 //! pipeline runs the scripts in the sandbox and notes what came of each.
 
+mod backup;
+mod batches;
 pub mod draft;
+mod guard;
+mod impact;
 pub mod loss;
+mod preflight;
 pub mod record;
 pub mod render;
+mod script;
+mod shape;
 pub mod step;
+mod trouble;
+mod undo;
+mod unit;
 
 pub use draft::{Input, Said, draft};
 pub use record::{Plan, PlanScript, ScriptPhase};

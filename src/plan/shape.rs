@@ -1,0 +1,295 @@
+//! What a plan's SQL is made from: column lists, a table's shape at a point of the upgrade, and the parts of a
+//! statement that touches one table by one condition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sql::record::{AlterClass, Kind, Statement, TableName, quote_identifier};
+use crate::survey::record::{ColumnFacts, Survey, TableFacts};
+
+/// The tables as they stand between two steps: the survey's, with what the upgrade did to them so far.
+#[derive(Clone, Debug, Default)]
+pub struct Shapes {
+    tables: BTreeMap<TableName, TableFacts>,
+    /// Created by the upgrade itself: nothing of production's is in them.
+    fresh: BTreeSet<TableName>,
+    /// Changed in a way that the text alone does not tell.
+    uncertain: BTreeSet<TableName>,
+}
+
+impl Shapes {
+    /// Production's.
+    pub fn of(survey: &Survey) -> Self {
+        Self { tables: survey.tables.clone(), ..Self::default() }
+    }
+
+    /// The table as it stands, when its columns are known.
+    pub fn known(&self, name: &TableName) -> Option<&TableFacts> {
+        if self.uncertain.contains(name) { None } else { self.tables.get(name) }
+    }
+
+    /// True when the upgrade itself made this table.
+    pub fn is_fresh(&self, name: &TableName) -> bool {
+        self.fresh.contains(name)
+    }
+
+    /// Takes in what a statement does to definitions.
+    pub fn apply(&mut self, statement: &Statement) {
+        let effect = &statement.reading.effect;
+        if statement.reading.kind == Kind::CreateTable {
+            for table in effect.defines.iter().filter(|table| !self.tables.contains_key(*table)) {
+                self.fresh.insert(table.clone());
+            }
+        }
+        if statement.reading.kind == Kind::AlterTable {
+            for table in effect.defines.iter().chain(effect.renames.keys()) {
+                self.alter(table, statement);
+            }
+        }
+        let moved: Vec<_> = effect
+            .renames
+            .iter()
+            .map(|(from, to)| {
+                (to.clone(), self.tables.remove(from), self.fresh.remove(from), self.uncertain.remove(from))
+            })
+            .collect();
+        for (to, facts, fresh, uncertain) in moved {
+            if let Some(facts) = facts {
+                self.tables.insert(to.clone(), facts);
+            }
+            if fresh {
+                self.fresh.insert(to.clone());
+            }
+            if uncertain {
+                self.uncertain.insert(to);
+            }
+        }
+    }
+
+    fn alter(&mut self, table: &TableName, statement: &Statement) {
+        let Some(facts) = self.tables.get_mut(table) else { return };
+        let clauses = &statement.reading.effect.clauses;
+        if clauses.is_empty() {
+            self.uncertain.insert(table.clone());
+        }
+        for clause in clauses {
+            match (clause.class, &clause.object) {
+                (AlterClass::AddColumn, Some(column)) => facts.columns.push(added(column, &clause.text)),
+                (AlterClass::DropColumn, Some(column)) => {
+                    facts.columns.retain(|known| !known.name.eq_ignore_ascii_case(column));
+                }
+                (AlterClass::ModifyColumn, Some(column)) if !starts_with_word(&clause.text, "change") => {
+                    if let Some(known) = facts.columns.iter_mut().find(|known| known.name.eq_ignore_ascii_case(column))
+                    {
+                        // Its new type is in the clause alone; without one no copy of the column is made from here.
+                        known.column_type.clear();
+                    }
+                }
+                (
+                    AlterClass::AddColumn
+                    | AlterClass::DropColumn
+                    | AlterClass::ModifyColumn
+                    | AlterClass::RenameColumn
+                    | AlterClass::AddPrimaryKey
+                    | AlterClass::DropPrimaryKey
+                    | AlterClass::Other,
+                    _,
+                ) => {
+                    self.uncertain.insert(table.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn starts_with_word(text: &str, word: &str) -> bool {
+    text.split_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+}
+
+/// A column that the upgrade added: its name, and whether it is generated, is all that is known.
+fn added(name: &str, clause: &str) -> ColumnFacts {
+    let folded = clause.to_ascii_lowercase();
+    let generated = folded.contains(" as (") || folded.contains(" as(") || folded.contains("generated always");
+    ColumnFacts {
+        name: name.to_owned(),
+        data_type: String::new(),
+        column_type: String::new(),
+        nullable: true,
+        default: None,
+        auto_increment: false,
+        generated: generated.then(|| "as added".to_owned()),
+        invisible: false,
+        charset: None,
+        collation: None,
+        length: None,
+        precision: None,
+        scale: None,
+        statistics: None,
+    }
+}
+
+/// The columns that hold values of their own, invisible ones included, generated ones not.
+pub fn stored_columns(facts: &TableFacts) -> Vec<&str> {
+    facts.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str()).collect()
+}
+
+/// `` `a`, `b` ``.
+pub fn list<T: AsRef<str>>(columns: &[T]) -> String {
+    columns.iter().map(|column| quote_identifier(column.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// A text of our own (no backslash in it) as a literal.
+pub fn quote_in(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The primary key's columns; none without one, and for a key over an expression.
+pub fn key_columns(facts: &TableFacts) -> Option<Vec<&str>> {
+    let key = facts.primary_key();
+    let names: Vec<&str> = key.iter().map(|part| part.name.as_str()).collect();
+    (!names.is_empty() && names.iter().all(|name| !name.is_empty())).then_some(names)
+}
+
+/// `` a.`id` = b.`id` AND … ``.
+pub fn key_join(left: &str, right: &str, key: &[&str]) -> String {
+    let parts: Vec<String> = key
+        .iter()
+        .map(|column| {
+            let column = quote_identifier(column);
+            format!("{left}.{column} = {right}.{column}")
+        })
+        .collect();
+    parts.join(" AND ")
+}
+
+/// The line that defines a column in SHOW CREATE TABLE, without its comma.
+pub fn column_line(create: &str, column: &str) -> Option<String> {
+    let start = quote_identifier(column);
+    create
+        .lines()
+        .map(str::trim)
+        .find(|line| {
+            line.len() > start.len()
+                && line.is_char_boundary(start.len())
+                && line[..start.len()].eq_ignore_ascii_case(&start)
+                && line[start.len()..].starts_with(' ')
+        })
+        .map(|line| line.trim_end_matches(',').to_owned())
+}
+
+/// A statement that changes one table by one condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simple {
+    /// The table as the statement names it, alias and partitions included.
+    pub factor: String,
+    /// The condition, without WHERE.
+    pub condition: Option<String>,
+    /// The columns that an UPDATE assigns; none for a DELETE, and where they could not be told.
+    pub assigned: Option<Vec<String>>,
+    /// It says IGNORE.
+    pub ignores: bool,
+}
+
+/// Takes a single-table UPDATE or DELETE apart; none when it is more than that.
+pub fn simple(statement: &Statement) -> Option<Simple> {
+    let effect = &statement.reading.effect;
+    let kind = statement.reading.kind;
+    let text = statement.text.as_str();
+    if effect.multi_table
+        || effect.has_limit
+        || effect.has_order_by
+        || effect.writes.union(&effect.empties).count() != 1
+    {
+        return None;
+    }
+    let condition = match effect.condition {
+        Some((from, to)) => Some(text.get(from..to)?.trim().to_owned()),
+        None if effect.has_where => return None,
+        None => None,
+    };
+    let head = match kind {
+        Kind::Update => text.get(..effect.assignments?.0)?,
+        Kind::Delete => effect.condition.map_or(Some(text), |(from, _)| text.get(..from))?,
+        _ => return None,
+    };
+    if head.contains("/*") || head.contains("--") || head.contains('#') || head.contains(';') {
+        return None;
+    }
+    let mut words: Vec<&str> = head.split_whitespace().collect();
+    let ignores = words.iter().any(|word| word.eq_ignore_ascii_case("ignore"));
+    let is = |word: &&str, any: &[&str]| any.iter().any(|one| word.eq_ignore_ascii_case(one));
+    while words.first().is_some_and(|word| is(word, &["update", "delete", "low_priority", "quick", "ignore", "from"])) {
+        words.remove(0);
+    }
+    while words.last().is_some_and(|word| is(word, &["where", "set"])) {
+        words.pop();
+    }
+    if words.is_empty()
+        || words.iter().any(|word| is(word, &["returning", "using", "join", "for", "with"]) || word.contains(','))
+    {
+        return None;
+    }
+    let assigned =
+        effect.assignments.filter(|_| kind == Kind::Update).and_then(|(from, to)| assigned(text.get(from..to)?));
+    Some(Simple { factor: words.join(" "), condition, assigned, ignores })
+}
+
+/// The columns on the left of each assignment.
+fn assigned(text: &str) -> Option<Vec<String>> {
+    let mut columns = Vec::new();
+    let mut depth = 0_i32;
+    let mut quote = None;
+    let mut left = String::new();
+    let mut in_left = true;
+    for c in text.chars() {
+        if in_left && c != '=' {
+            left.push(c);
+            continue;
+        }
+        if in_left {
+            columns.push(column_of(&left)?);
+            left.clear();
+            in_left = false;
+            continue;
+        }
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), '\\') => return None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => depth -= 1,
+            (None, ',') if depth == 0 => in_left = true,
+            (None, _) => {}
+        }
+    }
+    (!in_left && quote.is_none() && depth == 0).then_some(columns)
+}
+
+/// `` t.`a` `` → `a`.
+fn column_of(text: &str) -> Option<String> {
+    let name = text.trim().rsplit('.').next()?.trim();
+    let bare = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).unwrap_or(name);
+    let plain = !bare.is_empty() && bare.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    plain.then(|| bare.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assignments_give_their_columns() {
+        let read = |text: &str| assigned(text);
+        assert_eq!(read("a = 1, `b`=f(x, y), t.c = 'x,y'"), Some(vec!["a".into(), "b".into(), "c".into()]));
+        assert_eq!(read(r"a = 'it\'s'"), None, "an escape is not followed, so nothing is claimed");
+    }
+
+    #[test]
+    fn a_columns_definition_is_found_in_show_create() {
+        let create =
+            "CREATE TABLE `t` (\n  `id` bigint NOT NULL AUTO_INCREMENT,\n  `idx` int,\n  PRIMARY KEY (`id`)\n)";
+        assert_eq!(column_line(create, "id").as_deref(), Some("`id` bigint NOT NULL AUTO_INCREMENT"));
+        assert_eq!(column_line(create, "missing"), None);
+    }
+}
