@@ -100,3 +100,55 @@ pub struct Warning {
     /// Its words.
     pub message: String,
 }
+
+/// What running one action yielded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ran {
+    /// Its window at the witness, where what others suffered is kept.
+    pub window: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Statements that it stands for: the batches of a walk, else 1.
+    pub count: u64,
+    /// When it began, on the experiment's clock.
+    pub at: f64,
+    /// Its own time.
+    pub seconds: f64,
+    /// The slowest batch; equal to `seconds` for one statement.
+    pub longest_seconds: f64,
+    /// The commit's time, where it committed by itself and that was timed.
+    pub commit_seconds: Option<f64>,
+    /// Number of its transaction.
+    pub transaction: Option<u32>,
+    /// Warnings counted.
+    pub warning_count: u64,
+    /// Their words, at most ten.
+    pub warnings: Vec<Warning>,
+    /// Rows.
+    pub rows: RowCounts,
+    /// For DDL: how it was carried out.
+    pub ddl: Option<DdlFacts>,
+    /// Deadlocks and lock time-outs after which it was run again.
+    pub retries: u64,
+}
+
+impl Ran {
+    /// A statement that ended well, of which nothing more is known yet.
+    pub fn new(window: u64, at: f64, seconds: f64, transaction: Option<u32>) -> Self {
+        Self {
+            window,
+            outcome: Outcome::Done,
+            count: 1,
+            at,
+            seconds,
+            longest_seconds: seconds,
+            commit_seconds: None,
+            transaction,
+            warning_count: 0,
+            warnings: Vec::new(),
+            rows: RowCounts::default(),
+            ddl: None,
+            retries: 0,
+        }
+    }
+}

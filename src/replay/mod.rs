@@ -1,7 +1,12 @@
 //! The one loop: an experiment goes in, its [`Rehearsal`](record::Rehearsal) comes out.
 
+mod conditions;
 mod course;
+mod drive;
 pub mod experiment;
+mod fold;
+mod group;
+mod minder;
 pub mod proof;
 pub mod record;
 

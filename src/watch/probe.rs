@@ -152,9 +152,9 @@ impl Probes {
         Ok(())
     }
 
-    /// The keys of a table, for who knows what the running action touches.
-    pub fn ring(&self, table: &TableName) -> Option<Arc<KeyRing>> {
-        self.rings.get(table).cloned()
+    /// The probes' connections.
+    pub fn connections(&self) -> Vec<u32> {
+        self.lanes.iter().map(|lane| lane.session.connection_id()).collect()
     }
 
     /// Keys of all tables.

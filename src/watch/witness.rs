@@ -94,6 +94,8 @@ pub struct Witness {
     neighbours: BTreeMap<TableName, BTreeSet<TableName>>,
     ledger: Mutex<Ledger>,
     marks: Mutex<Vec<Arc<AtomicU64>>>,
+    sessions: Mutex<BTreeMap<u32, u32>>,
+    rows: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -134,7 +136,15 @@ struct Held {
 impl Witness {
     /// A witness of one experiment. `neighbours` ties each table to those that foreign keys and triggers tie it to.
     pub fn new(clock: Clock, timeline: Timeline, neighbours: BTreeMap<TableName, BTreeSet<TableName>>) -> Self {
-        Self { clock, timeline, neighbours, ledger: Mutex::default(), marks: Mutex::default() }
+        Self {
+            clock,
+            timeline,
+            neighbours,
+            ledger: Mutex::default(),
+            marks: Mutex::default(),
+            sessions: Mutex::default(),
+            rows: AtomicU64::new(0),
+        }
     }
 
     /// The experiment's clock.
@@ -145,6 +155,31 @@ impl Witness {
     /// The experiment's timeline.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// A session of the upgrade has connected.
+    pub fn enter(&self, connection: u32, session: u32) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(connection, session);
+    }
+
+    /// A session of the upgrade has ended.
+    pub fn leave(&self, connection: u32) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+    }
+
+    /// The upgrade's sessions by connection.
+    pub fn sessions(&self) -> BTreeMap<u32, u32> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many rows the running action has changed so far.
+    pub fn rows_done(&self, rows: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+    }
+
+    /// The same, for who shows it.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

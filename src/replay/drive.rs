@@ -1,0 +1,232 @@
+//! Drives a script's actions one after the other, with what each cost, until the end, a failure, or the loss of the server.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, anyhow};
+
+use super::experiment::Experiment;
+use super::fold::Fold;
+use crate::execute::Executor;
+use crate::execute::record::{Outcome, Ran};
+use crate::progress::{Progress, Unit};
+use crate::sandbox::Instance;
+use crate::server::fault::Fault;
+use crate::server::role::Role;
+use crate::server::session::ReadOnly;
+use crate::sql::record::{Action, Statement};
+use crate::survey::record::Survey;
+use crate::watch::footprint::{Counters, Disk};
+use crate::watch::witness::Witness;
+
+/// Times that counters are read at most because the kind of statement changed; slow statements always get theirs.
+const READINGS: u32 = 5000;
+/// A statement that took longer than this gets a footprint of its own, in seconds.
+const SLOW: f64 = 0.05;
+/// How often a statement that a deadlock with a probe undid is run again.
+const TRIES: u64 = 3;
+
+/// How a script ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Every statement ended well.
+    Well,
+    /// One did not.
+    Failed,
+    /// The server or the person ended it.
+    Broken(anyhow::Error),
+}
+
+/// The loop over a script's actions.
+pub struct Drive<'a> {
+    experiment: &'a Experiment<'a>,
+    instance: &'a Instance,
+    survey: &'a Survey,
+    progress: &'a dyn Progress,
+    witness: &'a Witness,
+    executor: Executor<'a>,
+    disk: &'a Mutex<Disk>,
+    reader: ReadOnly,
+    cost: Cost,
+    readings: u32,
+    done: u64,
+    span: Option<(f64, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    counters: Counters,
+    disk: Option<u64>,
+}
+
+impl<'a> Drive<'a> {
+    /// Ready to run.
+    ///
+    /// # Errors
+    /// The server's fault.
+    pub fn new(
+        experiment: &'a Experiment<'a>,
+        instance: &'a Instance,
+        survey: &'a Survey,
+        progress: &'a dyn Progress,
+        witness: &'a Witness,
+        executor: Executor<'a>,
+        disk: &'a Mutex<Disk>,
+    ) -> Result<Self> {
+        let mut reader = instance.reader(Role::Watcher)?;
+        let cost = Cost {
+            counters: Counters::read(&mut reader)?,
+            disk: disk.lock().unwrap_or_else(PoisonError::into_inner).look(),
+        };
+        let (readings, done, span) = (0, 0, None);
+        Ok(Self { experiment, instance, survey, progress, witness, executor, disk, reader, cost, readings, done, span })
+    }
+
+    /// From the first statement's begin to the last one's end.
+    pub fn seconds(&self) -> f64 {
+        self.span.map_or(0.0, |(begin, end)| end - begin)
+    }
+
+    /// Ends the upgrade's sessions.
+    pub fn close(&mut self) {
+        self.executor.close();
+    }
+
+    /// Runs all actions; what they yield goes into `fold`.
+    pub fn all(&mut self, fold: &mut Fold, total: u64) -> Ended {
+        match self.run(fold, total) {
+            Ok(true) => Ended::Well,
+            Ok(false) => Ended::Failed,
+            Err(cause) => Ended::Broken(cause),
+        }
+    }
+
+    fn slice(&self) -> (usize, usize) {
+        let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        (whole(self.experiment.skip), self.experiment.take.map_or(usize::MAX, whole))
+    }
+
+    fn run(&mut self, fold: &mut Fold, total: u64) -> Result<bool> {
+        let (skip, take) = self.slice();
+        let script = self.experiment.script;
+        let mut actions = script.actions()?.skip(skip).take(take).peekable();
+        let mut well = true;
+        let (mut digest, mut slow) = (String::new(), false);
+        while let Some(action) = actions.next() {
+            self.progress.check()?;
+            let action = action?;
+            let statement = action.statement();
+            let changed = statement.digest != digest || statement.digest.is_empty();
+            if changed || slow {
+                if self.done > 0 && (slow || self.readings < READINGS) {
+                    self.take_cost(fold, statement)?;
+                }
+                self.tell(statement, total);
+            }
+            digest.clone_from(&statement.digest);
+            let next = actions.peek().and_then(|next| next.as_ref().ok()).map(Action::statement);
+            let ran = self.act(&action, next).with_context(|| self.lost(statement))?;
+            self.done += 1;
+            let end = self.witness.clock().now();
+            self.span = Some((self.span.map_or(ran.at, |span| span.0), end));
+            slow = ran.longest_seconds >= SLOW;
+            let fault = ran.outcome.fault().cloned();
+            let failed = ran.outcome != Outcome::Done;
+            let label = self.lost(statement);
+            fold.push(&action, ran);
+            fold.settle(self.witness, false);
+            self.progress.check()?;
+            if let Some(fault) = fault.filter(Fault::is_connection_lost) {
+                return Err(self.explain(fault).context(label));
+            }
+            well &= !failed;
+            if failed && !self.experiment.keep_going {
+                break;
+            }
+        }
+        if self.done > 0 {
+            self.finish_cost(fold)?;
+        }
+        Ok(well)
+    }
+
+    /// Runs one action. What a deadlock with a probe undid, outside of any transaction, is run again: the probes are
+    /// there to measure, and the upgrade's result must not depend on them.
+    fn act(&mut self, action: &Action, next: Option<&Statement>) -> Result<Ran, Fault> {
+        let mut retries = 0;
+        loop {
+            let mut ran = match action {
+                Action::Once(statement) => self.executor.once(statement, next)?,
+                Action::Walk(walk) => self.executor.walk(walk, self.progress)?,
+            };
+            let again = self.experiment.loud
+                && retries < TRIES
+                && ran.transaction.is_none()
+                && ran.outcome.fault().is_some_and(Fault::is_deadlock);
+            ran.retries += retries;
+            if !again {
+                return Ok(ran);
+            }
+            retries += 1;
+        }
+    }
+
+    fn lost(&self, statement: &Statement) -> String {
+        format!("the server was lost at {} ({})", statement.label(), statement.origin)
+    }
+
+    /// Why the connection was lost: the server's own last words when it is gone.
+    fn explain(&self, fault: Fault) -> anyhow::Error {
+        if self.instance.is_alive() {
+            return fault.into();
+        }
+        let log = self.instance.error_log_tail();
+        let words = if log.is_empty() { String::new() } else { format!("; its log ends with:\n{log}") };
+        anyhow!("{fault}; the server has ended{words}")
+    }
+
+    fn tell(&self, statement: &Statement, total: u64) {
+        let effect = &statement.reading.effect;
+        let rows = match (effect.empties.len(), effect.empties.first()) {
+            (1, Some(table)) => self.survey.tables.get(table).map(|facts| facts.rows),
+            _ => None,
+        };
+        self.witness.rows_done(0);
+        let what = format!("{}: {} ({} of {total})", self.experiment.id, statement.label(), self.done + 1);
+        self.progress.stage(&what, if rows.is_some() { Unit::Rows } else { Unit::Waiting }, rows);
+    }
+
+    /// Reads what the statements since the last reading cost.
+    fn take_cost(&mut self, fold: &mut Fold, next: &Statement) -> Result<()> {
+        self.readings += 1;
+        self.finish_cost(fold).with_context(|| format!("cannot read the server's counters before {}", next.label()))
+    }
+
+    fn finish_cost(&mut self, fold: &mut Fold) -> Result<()> {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let highest = disk.take_highest();
+        let now = Cost { counters: Counters::read(&mut self.reader)?, disk: disk.look() };
+        drop(disk);
+        let peak = highest.max(now.disk).zip(self.cost.disk).map(|(peak, before)| peak.saturating_sub(before));
+        fold.footprint(self.cost.counters.footprint(&now.counters, peak));
+        self.cost = now;
+        Ok(())
+    }
+
+    /// Adds what was not run, as one observation.
+    ///
+    /// # Errors
+    /// The script's own.
+    pub fn skip_rest(&self, fold: &mut Fold) -> Result<()> {
+        let (skip, take) = self.slice();
+        let done = usize::try_from(self.done).unwrap_or(usize::MAX);
+        let mut rest = self.experiment.script.actions()?.skip(skip).take(take).skip(done);
+        let Some(first) = rest.next().transpose()? else { return Ok(()) };
+        let (mut count, mut last_id) = (1, first.statement().id.clone());
+        for action in rest {
+            count += 1;
+            last_id.clone_from(&action?.statement().id);
+        }
+        fold.skipped(first.statement(), count, last_id);
+        Ok(())
+    }
+}
