@@ -9,6 +9,7 @@ use clap::ValueEnum as _;
 use super::args::{FailOnArg, Run, share};
 use super::layers::{configuration, environment, load, over, variable};
 use super::{inputs, option_file};
+use crate::advise::catalogue::{RULES, find};
 use crate::artifact;
 use crate::pipeline::settings::{FailOn, Production, Settings, Upgrade};
 use crate::problem::{BadInput, nearest};
@@ -115,11 +116,7 @@ fn settings(run: &Run, scenario: &Scenario) -> Result<Settings> {
         }
         (name, _) => name.clone(),
     };
-    for allowance in &scenario.allow {
-        if let Some(until) = allowance.until.as_ref().filter(|until| until.parse::<jiff::civil::Date>().is_err()) {
-            bail!(BadInput::new(format!("allow: '{until}' of {} is no date: write 2026-12-31", allowance.rule)));
-        }
-    }
+    rules_exist(scenario)?;
     Ok(Settings {
         name,
         about: scenario.about.clone(),
@@ -139,6 +136,27 @@ fn settings(run: &Run, scenario: &Scenario) -> Result<Settings> {
         cache: !run.place.no_cache,
         expect: scenario.expect.clone(),
     })
+}
+
+/// Rules that are accepted or expected exist, and the days until which they are accepted are days.
+fn rules_exist(scenario: &Scenario) -> Result<()> {
+    let expect = scenario.expect.clone().unwrap_or_default();
+    let per_flavor = expect.per_flavor.values().flat_map(|flavor| flavor.findings.keys());
+    let expected = expect.findings.keys().chain(per_flavor).map(|rule| ("expect", rule));
+    let allowed = scenario.allow.iter().map(|allowance| ("allow", &allowance.rule));
+    for (place, rule) in allowed.chain(expected).filter(|(_, rule)| find(rule).is_none()) {
+        let hint = match nearest(rule, RULES.iter().map(|rule| rule.id)) {
+            Some(near) => format!("hint: Did you mean {near}?"),
+            None => "hint: `rehearse explain` lists all rules.".to_owned(),
+        };
+        bail!(anyhow!(hint).context(BadInput::new(format!("{place}: there is no rule '{rule}'"))));
+    }
+    for allowance in &scenario.allow {
+        if let Some(until) = allowance.until.as_ref().filter(|until| until.parse::<jiff::civil::Date>().is_err()) {
+            bail!(BadInput::new(format!("allow: '{until}' of {} is no date: write 2026-12-31", allowance.rule)));
+        }
+    }
+    Ok(())
 }
 
 fn upgrade_files(scenario: &Scenario) -> Result<Vec<PathBuf>> {
