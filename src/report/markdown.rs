@@ -1,8 +1,197 @@
 //! A report as markdown, for `summary.md`, pull requests and job summaries.
 
-use super::record::Report;
+use std::fmt::Write as _;
 
-/// The report as markdown, at most 55,000 characters: of findings that do not fit the least severe go first, counted.
+use super::record::{Report, Verdict};
+use super::wording::{self, PROBES};
+use crate::quantity;
+
+/// Characters of a summary; hosts refuse comments of more than 65,536.
+pub const LIMIT: usize = 55_000;
+/// Statements that the table shows.
+const STATEMENTS: usize = 20;
+
+/// The report as markdown, at most [`LIMIT`] characters: of findings that do not fit the least severe go first, counted.
 pub fn render(report: &Report) -> String {
-    format!("# {}: {:?}\n", report.name, report.verdict)
+    let head = head(report);
+    let mut tail = tail(report);
+    let mut findings: Vec<String> = wording::by_severity(report)
+        .into_iter()
+        .map(|finding| {
+            let on = finding.statement.as_deref().map(|id| format!(" on `{}`", tick(id))).unwrap_or_default();
+            let message: String = finding.message.chars().take(2_000).collect();
+            format!(
+                "- **{}** `{}`{on}: {}\n",
+                wording::severity(finding.severity),
+                tick(&finding.rule),
+                prose(&message)
+            )
+        })
+        .collect();
+    let all = findings.len();
+    let title = if all == 0 { "" } else { "\n## Findings\n\n" };
+    let size = |text: &str| text.chars().count();
+    // Room for the sentence that counts what was dropped.
+    let fixed = size(&head) + size(title) + 200;
+    if fixed + size(&tail) > LIMIT {
+        let room = LIMIT.saturating_sub(fixed).saturating_sub(60);
+        tail = tail.chars().take(room).collect::<String>() + "\n\n(cut; report.json has it all)\n";
+    }
+    let mut used = fixed + size(&tail) + findings.iter().map(|line| size(line)).sum::<usize>();
+    while used > LIMIT
+        && let Some(line) = findings.pop()
+    {
+        used -= size(&line);
+    }
+    let dropped = all - findings.len();
+    let mut out = head;
+    out.push_str(title);
+    out.extend(findings);
+    if dropped > 0 {
+        let _ = writeln!(out, "\n{dropped} more findings, the least severe, did not fit; report.json has them all.");
+    }
+    out.push_str(&tail);
+    out
+}
+
+fn head(report: &Report) -> String {
+    let mut out = String::new();
+    let mark = if report.verdict == Verdict::Pass { "✅" } else { "❌" };
+    let _ = writeln!(out, "# {mark} {}\n\n**{}**\n", prose(&report.name), prose(&wording::verdict(report)));
+    if let Some(scale) = wording::scale(report) {
+        let _ = writeln!(out, "> ⚠️ {}\n", prose(&scale));
+    }
+    let _ = writeln!(
+        out,
+        "{} statements on {}, {}\n",
+        quantity::grouped(report.upgrade.statements),
+        prose(&wording::place(report)),
+        report.started
+    );
+    let (shown, rest) = wording::worst(report, STATEMENTS);
+    if !shown.is_empty() {
+        out.push_str("## What each statement keeps waiting, and for how long\n\n");
+        out.push_str("| statement | rows | time | how | reads | locks | updates | inserts | commits |\n");
+        out.push_str("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |\n");
+        for statement in shown {
+            let waits: Vec<String> = PROBES
+                .iter()
+                .map(|probe| {
+                    wording::wait(wording::longest(&statement.blocked, *probe), wording::failures(statement, *probe))
+                })
+                .collect();
+            let _ = writeln!(
+                out,
+                "| **{}**<br>`{}` | {} | {} | {} | {} |",
+                prose(&wording::label(statement)),
+                tick(&wording::one_line(&statement.text, 80)),
+                wording::rows(statement),
+                wording::time(statement),
+                wording::how(statement),
+                waits.join(" | ")
+            );
+        }
+        out.push_str("\n· asked and did not wait 50 ms; empty: not asked.\n");
+        if rest > 0 {
+            let _ = writeln!(out, "\n{} more statements blocked less and took less.", quantity::grouped(rest));
+        }
+    }
+    let keys = wording::key_differences(report, 5);
+    if !keys.is_empty() {
+        out.push('\n');
+        for line in keys {
+            let _ = writeln!(out, "- {}", prose(&line));
+        }
+    }
+    for statement in report.statements.iter().filter(|statement| !statement.alternatives.is_empty()).take(STATEMENTS) {
+        let _ = writeln!(out, "\n### Other ways to do `{}`\n", tick(&wording::label(statement)));
+        out.push_str("| way | time | reads wait | writes wait | result |\n| --- | ---: | ---: | ---: | --- |\n");
+        let longest = |blocked: &[crate::watch::record::Blocked], writes: bool| {
+            let seconds = blocked
+                .iter()
+                .filter(|one| one.probe.is_write() == writes)
+                .map(|one| one.longest_seconds)
+                .reduce(f64::max);
+            wording::wait(seconds, 0)
+        };
+        let _ = writeln!(
+            out,
+            "| as written | {} | {} | {} | |",
+            wording::time(statement),
+            longest(&statement.blocked, false),
+            longest(&statement.blocked, true)
+        );
+        for way in &statement.alternatives {
+            let chosen = if way.chosen { "**→** " } else { "" };
+            let _ = writeln!(
+                out,
+                "| {chosen}{} | {} | {} | {} | {} |",
+                prose(&way.title),
+                way.seconds.map(quantity::seconds).unwrap_or_default(),
+                longest(&way.blocked, false),
+                longest(&way.blocked, true),
+                wording::proof(way)
+            );
+        }
+        for line in statement.alternatives.iter().flat_map(wording::remarks).take(12) {
+            let _ = writeln!(out, "\n- {}", prose(&line));
+        }
+    }
+    out
+}
+
+fn tail(report: &Report) -> String {
+    let mut out = String::new();
+    if !report.budget.is_empty() {
+        out.push_str("\n## Budget\n\n| limit | allowed | observed | | basis |\n| --- | --- | --- | --- | --- |\n");
+        for line in &report.budget {
+            let mark = if line.ok { "✅" } else { "❌" };
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {mark} | {} |",
+                prose(&line.limit),
+                line.allowed,
+                line.observed,
+                line.basis
+            );
+        }
+    }
+    let rest = wording::not_rehearsed(report);
+    if !report.unchecked.is_empty() || !rest.is_empty() {
+        out.push_str("\n## Not looked at\n\n");
+        for item in report.unchecked.iter().take(30) {
+            let on = item.statement.as_deref().map(|id| format!("`{}`, ", tick(id))).unwrap_or_default();
+            let _ = writeln!(out, "- {on}{}: {}", item.rule, prose(&item.why));
+        }
+        if report.unchecked.len() > 30 {
+            let _ = writeln!(out, "- and {} more; report.json has them all", report.unchecked.len() - 30);
+        }
+        for line in rest {
+            let _ = writeln!(out, "- {}", prose(&line));
+        }
+    }
+    if let Some(plan) = &report.plan {
+        let _ = writeln!(out, "\nThe plan: `{}` (digest `{}`)", tick(&plan.path), plan.digest);
+    }
+    out
+}
+
+/// Text that is no markup: a name or a message of others cannot break a table or open a tag.
+fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' => out.push_str("\\|"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\n' | '\r' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text between backticks, in a table too.
+fn tick(text: &str) -> String {
+    text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " ")
 }

@@ -6,5 +6,6 @@ pub mod build;
 pub mod markdown;
 pub mod record;
 pub mod text;
+mod wording;
 
 pub use build::{Input, build};
