@@ -120,6 +120,12 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_share_is_kept() {
+        let hits = (0..10_000).filter(|row| Draw::new(seed(&["app", "t", "c"]), *row).chance(share(0.07))).count();
+        assert!((600..800).contains(&hits), "{hits}");
+    }
+
     proptest! {
         #[test]
         fn a_shuffle_gives_each_number_once(size in 1_u64..3000, seed: u64) {

@@ -153,9 +153,10 @@ impl Builder<'_> {
             if let Some(listed) = bounds.listed {
                 shape = Shape::Choice(Choice::even(listed));
             }
-            if facts.auto_increment && rows > shape.capacity() {
+            let most = shape.number_mut().map_or(u64::MAX, |number| u64::try_from(number.max).unwrap_or(u64::MAX));
+            if facts.auto_increment && rows > most {
                 let why = format!("AUTO_INCREMENT of type {} ends there", facts.column_type);
-                return Err(TooMany { fits: shape.capacity(), why });
+                return Err(TooMany { fits: most, why });
             }
             nullable.push(if facts.nullable { null_share(facts).max(1) } else { 0 });
             let seed = seed(&[&self.name.database, &self.name.table, &facts.name]);
@@ -260,5 +261,114 @@ impl Builder<'_> {
             }
         }
         prefixes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn column(name: &str, column_type: &str, nullable: bool, auto: bool) -> Value {
+        let data_type = column_type.split(['(', ' ']).next().unwrap_or_default();
+        json!({"name": name, "data_type": data_type, "column_type": column_type, "nullable": nullable,
+            "auto_increment": auto})
+    }
+
+    fn index(name: &str, columns: &[&str]) -> Value {
+        let columns: Vec<_> = columns.iter().map(|name| json!({"name": name})).collect();
+        json!({"name": name, "unique": true, "kind": "BTREE", "columns": columns})
+    }
+
+    fn foreign_key(columns: &[&str], parent: &str, parent_columns: &[&str]) -> Value {
+        json!({"name": format!("to_{parent}"), "columns": columns, "parent": format!("app.{parent}"),
+            "parent_columns": parent_columns, "on_delete": "RESTRICT", "on_update": "RESTRICT"})
+    }
+
+    fn survey(tables: Value) -> Survey {
+        serde_json::from_value(json!({"format": "rehearse/survey@1", "server": {"flavor": "mysql:9.7"},
+            "databases": {}, "tables": tables}))
+        .expect("a survey")
+    }
+
+    fn table(columns: &[Value], indexes: &[Value], foreign_keys: &[Value]) -> Value {
+        json!({"create": "", "rows": 0, "rows_basis": "stated", "engine": "InnoDB", "columns": columns,
+            "indexes": indexes, "foreign_keys": foreign_keys})
+    }
+
+    fn shop() -> Survey {
+        survey(json!({
+            "app.users": table(
+                &[column("id", "int", false, true), column("email", "varchar(40)", false, false),
+                    column("manager", "int", true, false)],
+                &[index("PRIMARY", &["id"]), index("email", &["email"])],
+                &[foreign_key(&["manager"], "users", &["id"])]),
+            "app.tags": table(&[column("name", "char(5)", false, false)], &[index("PRIMARY", &["name"])], &[]),
+            "app.tagged": table(
+                &[column("user", "int", false, false), column("tag", "char(5)", false, false)],
+                &[index("PRIMARY", &["user", "tag"])],
+                &[foreign_key(&["user"], "users", &["id"]), foreign_key(&["tag"], "tags", &["name"])]),
+        }))
+    }
+
+    fn counts(users: u64, tags: u64, tagged: u64) -> BTreeMap<TableName, u64> {
+        [("users", users), ("tags", tags), ("tagged", tagged)]
+            .map(|(table, rows)| (TableName::new("app", table), rows))
+            .into()
+    }
+
+    fn rows(plans: &Plans, table: &str) -> Vec<Vec<Option<String>>> {
+        let place = plans.0.iter().position(|plan| plan.name.table == table).expect("a table");
+        let cell = |column, row| {
+            let mut out = Vec::new();
+            plans.cell(place, column, row, &mut out).then(|| String::from_utf8(out).expect("ascii"))
+        };
+        let width = plans.0[place].columns.len();
+        (0..plans.0[place].rows).map(|row| (0..width).map(|column| cell(column, row)).collect()).collect()
+    }
+
+    fn flavor() -> Flavor {
+        "mysql:9.7".parse().expect("a flavor")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn children_refer_to_rows_that_are_there(users in 1_u64..400, tags in 1_u64..40, tagged in 0_u64..600) {
+            let plans = plan(&shop(), flavor(), &counts(users, tags, tagged), 1_790_000_000);
+            let column = |table: &str, column: usize| -> BTreeSet<Option<String>> {
+                rows(&plans, table).into_iter().map(|row| row[column].clone()).collect()
+            };
+            let (ids, names) = (column("users", 0), column("tags", 0));
+            prop_assert_eq!(ids.len() as u64, users);
+            prop_assert_eq!(column("users", 1).len() as u64, users);
+            prop_assert_eq!(names.len() as u64, tags);
+            let pairs = rows(&plans, "tagged");
+            prop_assert_eq!(pairs.len() as u64, tagged.min(users * tags));
+            prop_assert!(pairs.iter().all(|pair| ids.contains(&pair[0]) && names.contains(&pair[1])));
+            prop_assert_eq!(pairs.iter().collect::<BTreeSet<_>>().len(), pairs.len());
+            let managers = column("users", 2);
+            prop_assert!(managers.iter().flatten().all(|manager| ids.contains(&Some(manager.clone()))));
+        }
+    }
+
+    #[test]
+    fn a_nullable_reference_is_sometimes_null() {
+        let plans = plan(&shop(), flavor(), &counts(5000, 1, 1), 1_790_000_000);
+        let roots = rows(&plans, "users").into_iter().filter(|row| row[2].is_none()).count();
+        assert!((250..450).contains(&roots), "{roots}");
+    }
+
+    #[test]
+    fn a_junction_that_is_full_says_so() {
+        let plans = plan(&shop(), flavor(), &counts(3, 2, 10), 1_790_000_000);
+        let tagged = plans.0.iter().find(|plan| plan.name.table == "tagged").expect("a table");
+        assert_eq!(tagged.rows, 6);
+        assert_eq!(tagged.notes, ["6 of 10 rows: the unique key PRIMARY of app.tagged has room for no more"]);
+        assert_eq!(rows(&plans, "tagged").into_iter().collect::<BTreeSet<_>>().len(), 6);
     }
 }

@@ -5,6 +5,7 @@
 //! `fresh_database()` for a database of its own. The servers belong to `main`, which ends them: a static would not be dropped.
 
 mod sandbox;
+mod seed;
 mod servers;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let servers = Arc::new(Servers::default());
     let mut trials = Vec::new();
     trials.extend(sandbox::trials(&servers));
+    trials.extend(seed::trials(&servers));
     let conclusion = libtest_mimic::run(&arguments, trials);
     servers.end();
     conclusion.exit_code()

@@ -80,6 +80,14 @@ pub fn members(column_type: &str) -> Vec<String> {
                     member.push('\'');
                 }
                 '\'' => break,
+                // Both vendors write a backslash twice here, and control characters by a letter.
+                '\\' => match chars.next() {
+                    Some('n') => member.push('\n'),
+                    Some('r') => member.push('\r'),
+                    Some('0') => member.push('\0'),
+                    Some(other) => member.push(other),
+                    None => {}
+                },
                 other => member.push(other),
             }
         }
@@ -95,6 +103,7 @@ mod tests {
     #[test]
     fn members_are_unquoted() {
         assert_eq!(members("enum('a','it''s','','x,y')"), ["a", "it's", "", "x,y"]);
+        assert_eq!(members(r"set('a\\b','c\nd')"), ["a\\b", "c\nd"]);
         assert!(members("enum()").is_empty());
     }
 

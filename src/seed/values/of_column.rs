@@ -125,7 +125,7 @@ fn plain(column: &ColumnFacts, setting: &Setting) -> Option<(Shape, Entry)> {
             return Some((shape, through("CAST(@ AS UNSIGNED)")));
         }
         "decimal" | "numeric" | "dec" | "fixed" => {
-            let (digits, places) = (first.unwrap_or(10).min(38) as u32, second.unwrap_or(0) as u32);
+            let (digits, places) = (first.unwrap_or(10).min(37) as u32, second.unwrap_or(0) as u32);
             let max = 10_i128.checked_pow(digits)? - 1;
             let usual = 10_i128.checked_pow(places)?.saturating_mul(1000).min(max);
             Shape::Number(Number::new(if unsigned { 0 } else { -max }, max, 1.min(max), usual, Print::Scaled(places)))

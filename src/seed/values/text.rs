@@ -103,7 +103,7 @@ impl Text {
             Style::Slug => {}
             Style::Url if length > 24 => out.extend_from_slice(b"https://example.com/"),
             Style::Url => {}
-            Style::Email if length > 14 => {
+            Style::Email if length > 16 => {
                 fill(draw, SLUGS, length - 12 - 4, out);
                 padded(draw.below(10_000), 4, out);
                 out.extend_from_slice(b"@example.com");
