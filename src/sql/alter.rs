@@ -101,7 +101,12 @@ fn option_end(tokens: &Tokens<'_>, at: usize, last: usize) -> usize {
     if tokens.is_symbol(end, "(") {
         return tokens.after_parenthesis(end).min(last);
     }
-    (end + 1).min(last)
+    end += 1;
+    // `CHARACTER SET x COLLATE y` is one thing.
+    if tokens.is_any(at, &["DEFAULT", "CONVERT", "CHARACTER", "CHARSET", "CHAR"]) && tokens.is(end, "COLLATE") {
+        end += 2 + usize::from(tokens.is_symbol(end + 1, "="));
+    }
+    end.min(last)
 }
 
 /// The class of the table option that begins at `at`.

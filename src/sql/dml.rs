@@ -104,8 +104,7 @@ pub fn update(tokens: &Tokens<'_>, at: usize, database: &str) -> Scan {
         scan.effect.assignments = Some((tokens.start(set + 1), tokens.end(stop - 1)));
     }
     let found = references(tokens, first, set, database, true);
-    let multi = found.len() > 1;
-    scan.effect.multi_table = multi;
+    scan.effect.multi_table = found.len() > 1 || joins(tokens, first, set);
     for (from, to) in tokens.parts(set + 1, stop) {
         match assigned(tokens, from, to, &found) {
             Some(table) => {
@@ -122,6 +121,13 @@ pub fn update(tokens: &Tokens<'_>, at: usize, database: &str) -> Scan {
     scan.effect.reads.extend(reads(tokens, set, end, database));
     conditions(tokens, &mut scan, set);
     scan
+}
+
+/// The FROM list of tokens `from..to` joins; what it joins may be no table, but a common table expression.
+fn joins(tokens: &Tokens<'_>, from: usize, to: usize) -> bool {
+    let joint =
+        |at| tokens.is_any(at, &["JOIN", "STRAIGHT_JOIN"]) || tokens.is_symbol(at, ",") || tokens.is_symbol(at, "(");
+    tokens.find_outside(from, to, joint).is_some()
 }
 
 /// The table that `table.column = …` changes.
@@ -183,7 +189,7 @@ pub fn delete(tokens: &Tokens<'_>, at: usize, database: &str) -> Scan {
     scan.effect.reads = others.collect();
     scan.effect.reads.extend(reads(tokens, condition, end, database));
     conditions(tokens, &mut scan, list);
-    if found.len() == 1 && holds_always(tokens, &scan) && !scan.effect.has_limit {
+    if found.len() == 1 && !joins(tokens, list, condition) && holds_always(tokens, &scan) && !scan.effect.has_limit {
         scan.effect.empties = scan.effect.writes.clone();
     }
     scan

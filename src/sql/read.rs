@@ -1,11 +1,11 @@
 //! One statement's text, read as far as it can be: its tokens say what it touches; the parser says how sure that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::server::flavor::Flavor;
 use crate::sql::effect::{Scan, scan};
 use crate::sql::parse::parse;
-use crate::sql::record::{AlterClass, Confidence, Effect, Kind, Reading, TableName};
+use crate::sql::record::{AlterClass, Confidence, Kind, Reading, TableName};
 use crate::sql::rewrite::rewrite;
 use crate::sql::tables::references;
 use crate::sql::tokens::Tokens;
@@ -79,20 +79,15 @@ fn judge(tokens: &Tokens<'_>, scanned: &Scan, database: &str) -> Verdict {
             let reads = missed(tokens, scanned, database, tree.relations);
             match &scanned.why {
                 Some(why) => Verdict { confidence: Confidence::Scanned, why: Some(why.clone()), reads },
-                None => Verdict {
-                    confidence: sure,
-                    why: rewritten
-                        .changed
-                        .then(|| "it was parsed without words that the parser does not know".to_owned()),
-                    reads,
-                },
+                None => Verdict { confidence: sure, why: None, reads },
             }
         }
         Err(why) => {
             // Each clause alone may be one that the parser knows, or one whose class says all.
             let classed = !scanned.effect.clauses.is_empty()
                 && scanned.effect.clauses.iter().all(|clause| clause.class != AlterClass::Other);
-            let why = if classed { format!("its clauses were read one by one: {why}") } else { why };
+            let why =
+                if classed { "the parser does not know all of its clauses: each was classed".to_owned() } else { why };
             without(Confidence::Scanned, why)
         }
     }
@@ -136,12 +131,7 @@ fn operators(tokens: &Tokens<'_>) -> usize {
 }
 
 /// Relations of the tree that the scan knows neither as a table nor as an alias.
-fn missed(
-    tokens: &Tokens<'_>,
-    scanned: &Scan,
-    database: &str,
-    relations: std::collections::BTreeSet<Vec<String>>,
-) -> Vec<TableName> {
+fn missed(tokens: &Tokens<'_>, scanned: &Scan, database: &str, relations: BTreeSet<Vec<String>>) -> Vec<TableName> {
     if !scanned.kind.is_dml() && !matches!(scanned.kind, Kind::Select | Kind::CreateView | Kind::CreateTable) {
         return Vec::new();
     }
@@ -167,11 +157,5 @@ fn missed(
         .collect()
 }
 
-/// Nothing is known of what it touches.
-impl Reading {
-    /// The reading of what cannot be read at all.
-    pub fn opaque(why: impl Into<String>) -> Self {
-        let effect = Effect::default();
-        Self { kind: Kind::Opaque, effect, confidence: Confidence::Unknown, why: Some(why.into()) }
-    }
-}
+#[cfg(test)]
+mod tests;

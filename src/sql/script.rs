@@ -12,9 +12,10 @@ use crate::server::flavor::Flavor;
 use crate::sql::digest::{digest, short_hex};
 use crate::sql::placeholder::{Substitute, unfilled};
 use crate::sql::read::{Alike, read_like};
-use crate::sql::record::{Action, Kind, Origin, Reading, Statement, TableName};
+use crate::sql::record::{Action, Confidence, Kind, Origin, Reading, Statement, TableName};
 use crate::sql::session_state::used_database;
 use crate::sql::split::{Piece, Splitter, Text};
+use crate::sql::token::Lexer;
 
 /// How deep SOURCE may nest.
 const DEEPEST_SOURCE: usize = 16;
@@ -228,6 +229,8 @@ impl<'a> Pieces<'a> {
                 continue;
             };
             match open.splitter.next_piece()? {
+                // An executed comment that is none of the target's says nothing to it.
+                Some(Piece::Statement(text)) if Lexer::new(&text.text, self.options.flavor).next().is_none() => {}
                 Some(Piece::Statement(text)) => return Ok(Some((open.name.clone(), text))),
                 Some(Piece::Source { file, line }) => self.source(&file, line)?,
                 None => {
@@ -264,6 +267,8 @@ fn session_of(remark: &str) -> Option<u32> {
 struct Session {
     database: String,
     temporary: BTreeSet<TableName>,
+    /// The sql_mode that changes what quotes mean, once a SET named it.
+    odd_quotes: Option<&'static str>,
 }
 
 /// Reads pieces into statements.
@@ -299,7 +304,7 @@ impl<'a> Statements<'a> {
             }
         }
         self.count += 1;
-        let fresh = || Session { database: self.options.database.clone(), temporary: BTreeSet::new() };
+        let fresh = || Session { database: self.options.database.clone(), ..Session::default() };
         let session = self.sessions.entry(self.session).or_insert_with(fresh);
         let digest = digest(&piece.text);
         let mut reading = read_like(&piece.text, &session.database, self.options.flavor, &digest, &mut self.alike);
@@ -319,8 +324,20 @@ impl<'a> Statements<'a> {
 impl Session {
     /// Marks what is on temporary tables alone, and keeps the database and the temporary tables up to date.
     fn follow(&mut self, text: &str, reading: &mut Reading) {
+        if let Some(mode) = self.odd_quotes
+            && matches!(reading.confidence, Confidence::Parsed | Confidence::Rewritten)
+        {
+            reading.confidence = Confidence::Scanned;
+            reading.why = Some(format!("sql_mode {mode} may change what its quotes mean"));
+        }
         let effect = &mut reading.effect;
         match reading.kind {
+            Kind::Set => {
+                let upper = text.to_ascii_uppercase();
+                if upper.contains("SQL_MODE") {
+                    self.odd_quotes = ["ANSI", "NO_BACKSLASH_ESCAPES"].into_iter().find(|mode| upper.contains(mode));
+                }
+            }
             Kind::Use => {
                 if let Some(database) = used_database(text) {
                     self.database = database;
@@ -369,3 +386,6 @@ impl Iterator for Actions<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,3 +194,62 @@ fn depends_on_time(text: &str) -> bool {
     ];
     names(text).iter().any(|name| FUNCTIONS.contains(&name.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::script::{Options, Script};
+
+    fn after(text: &str) -> SessionState {
+        let flavor = "mysql:9.7".parse().expect("a flavor");
+        let options = Options { variables: Default::default(), database: "app".to_owned(), flavor };
+        let mut state = SessionState::default();
+        for action in Script::from_text("x.sql", text, options).actions().expect("actions") {
+            state.apply(action.expect("an action").statement());
+        }
+        state
+    }
+
+    #[test]
+    fn settings_and_the_database_are_carried_in_order() {
+        let state = after("USE `my-db`; SET NAMES utf8mb4; SET @a = 1; SET GLOBAL max_connections = 5; DELETE FROM t");
+        assert_eq!(state.database(), "my-db");
+        assert_eq!(state.preamble().unwrap_or_default(), ["USE `my-db`", "SET NAMES utf8mb4", "SET @a = 1"]);
+        assert_eq!(SessionState::default().preamble(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_carried_is_said() {
+        for (text, said) in [
+            ("CREATE TEMPORARY TABLE x (a INT)", "temporary table app.x"),
+            ("LOCK TABLES t WRITE", "LOCK TABLES"),
+            ("BEGIN; DELETE FROM t", "a transaction"),
+            ("SET autocommit = 0; DELETE FROM t", "a transaction"),
+            ("SELECT max(id) FROM t INTO @v", "s1 left something"),
+            ("SET @v = (SELECT 1)", "s1 left something"),
+            ("SET @v = NOW()", "s1 left something"),
+            ("PREPARE s FROM 'SELECT 1'", "prepared statement 's'"),
+        ] {
+            let refused = after(text).preamble().expect_err(text);
+            assert!(refused.contains(said), "{text}: {refused}");
+        }
+        for text in [
+            "CREATE TEMPORARY TABLE x (a INT); DROP TABLE x",
+            "LOCK TABLES t WRITE; UNLOCK TABLES",
+            "BEGIN; DELETE FROM t; ALTER TABLE t ADD a INT",
+            "SET autocommit = 0; DELETE FROM t; COMMIT",
+            "PREPARE s FROM 'SELECT 1'; DEALLOCATE PREPARE s",
+        ] {
+            assert!(after(text).preamble().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn transactions_open_and_close() {
+        assert!(after("START TRANSACTION").in_transaction());
+        assert!(!after("START TRANSACTION; COMMIT").in_transaction());
+        assert!(!after("START TRANSACTION; TRUNCATE t").in_transaction());
+        assert!(after("BEGIN; ROLLBACK TO a").in_transaction());
+        assert!(!after("SET autocommit = 0; DELETE FROM t; SET autocommit = 1").in_transaction());
+    }
+}

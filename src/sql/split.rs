@@ -442,13 +442,14 @@ impl<R: Read> Splitter<R> {
         }
         self.need(LONGEST_COMMAND)?;
         let rest = &self.buffer[self.at + 1..];
+        let left = rest.len() + 1;
         let line_end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let after = String::from_utf8_lossy(rest.get(1..line_end).unwrap_or_default()).into_owned();
         let line = self.line_of(self.start);
         let Some((command, takes)) = client_command::of_letter(char::from(letter), &after) else {
             bail!("{}:{line}: the client knows no command '\\{}'", self.file, char::from(letter));
         };
-        let length = if takes { after.len() + 2 } else { 2 };
+        let length = (if takes { line_end.max(1) + 1 } else { 2 }).min(left);
         if self.at == self.start {
             self.at = (self.at + length).min(self.buffer.len());
             return Ok(Some(match command {
@@ -524,3 +525,6 @@ fn is_plain_comment(rest: &[u8], third: u8) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

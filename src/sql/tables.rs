@@ -206,12 +206,26 @@ impl Walk<'_, '_> {
             alias = tokens.name(at_alias);
             next = at_alias + 1;
         }
+        next = self.after_hints(next);
         let common = !qualified && self.common.contains(&name.table.to_lowercase());
         let dual = !qualified && tokens.is(at, "DUAL");
         if !common && !dual {
             self.found.push(TableRef { name, alias, outermost });
         }
         next
+    }
+
+    /// Past `USE | FORCE | IGNORE INDEX | KEY [FOR JOIN | ORDER BY | GROUP BY] (…)`, any number of them.
+    fn after_hints(&self, mut at: usize) -> usize {
+        let tokens = self.tokens;
+        while tokens.is_any(at, &["USE", "FORCE", "IGNORE"]) && tokens.is_any(at + 1, &["INDEX", "KEY"]) {
+            let list = tokens.skip_any(at + 2, &["FOR", "JOIN", "ORDER", "GROUP", "BY"]);
+            if !tokens.is_symbol(list, "(") {
+                break;
+            }
+            at = tokens.after_parenthesis(list);
+        }
+        at
     }
 
     fn ends_table(&self, at: usize) -> bool {
