@@ -219,10 +219,9 @@ fn by_text(statement: &Statement, survey: &Survey) -> Vec<Loss> {
         }
         RenameTable | CreateTable | CreateIndex | DropIndex | CreateDatabase | AlterDatabase | Analyze | Optimize
         | Repair | Check | Select | Begin | Commit | Rollback | Savepoint | LockTables | UnlockTables | Flush | Use
-        | Set | Show | Explain | Do | Handler | Grant | Revoke | CreateUser | DropUser | Deallocate | Kill => {
-            Vec::new()
-        }
-        DropDatabase | Call | Prepare | Execute | Xa | Opaque => vec![Loss::Anything],
+        | Set | Show | Explain | Do | Handler | Grant | Revoke | CreateUser | DropUser | Prepare | Deallocate
+        | Kill => Vec::new(),
+        DropDatabase | Call | Execute | Xa | Opaque => vec![Loss::Anything],
     }
 }
 

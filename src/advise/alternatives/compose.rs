@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::server::flavor::Flavor;
 use crate::sql::record::{
-    Action, Confidence, Effect, Kind, Origin, Reading, Statement, TableName, TransactionStep, quote_text,
+    Action, AlterClass, AlterClause, Confidence, Effect, Kind, Origin, Reading, Statement, TableName, TransactionStep,
+    quote_text,
 };
 
 /// The most characters that a table's name may have, on both vendors (manual: "Identifier Length Limits").
@@ -70,10 +71,12 @@ impl<'a> Composer<'a> {
         self.push(Kind::Prepare, session(), "PREPARE rehearse_cure FROM @rehearse_cure".to_owned());
     }
 
-    /// Carries out what [`Composer::prepare_counter`] prepared.
+    /// Carries out what [`Composer::prepare_counter`] prepared. It is read as the ALTER that it is.
     pub fn set_counter(&mut self, into: &TableName) {
-        let effect = Effect { defines: [into.clone()].into(), ..ddl() };
-        self.push(Kind::Execute, effect, "EXECUTE rehearse_cure".to_owned());
+        let text = "EXECUTE rehearse_cure".to_owned();
+        let clause = AlterClause { class: AlterClass::AutoIncrement, text: "AUTO_INCREMENT".to_owned(), object: None };
+        let effect = Effect { defines: [into.clone()].into(), clauses: vec![clause], ..ddl() };
+        self.push(Kind::AlterTable, effect, text);
         let session = Effect { changes_session: true, ..Effect::default() };
         self.push(Kind::Deallocate, session, "DEALLOCATE PREPARE rehearse_cure".to_owned());
     }

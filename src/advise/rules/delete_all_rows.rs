@@ -6,6 +6,7 @@ use crate::advise::record::Severity;
 use crate::advise::rule::{Needs, Risk, Rule, Verdict};
 use crate::quantity::seconds;
 use crate::sql::record::Kind;
+use crate::survey::record::TableFacts;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -44,7 +45,9 @@ fn check(subject: &Subject<'_>) -> Verdict {
     };
     let of = if harm.is_some() { String::new() } else { format!(" of {table}") };
     let kept = phrase::kept_locks(subject);
-    let cause = format!("{} removes {removed}{of}{took}, row by row{kept}", phrase::each(subject, "DELETE"));
+    // MyISAM and its like drop the file when nothing forbids it.
+    let one_by_one = if subject.facts(table).is_none_or(TableFacts::is_transactional) { ", row by row" } else { "" };
+    let cause = format!("{} removes {removed}{of}{took}{one_by_one}{kept}", phrase::each(subject, "DELETE"));
     let mut risk = Risk::new(subject.weigh(Severity::Warning), phrase::message(harm, cause, phrase::instead(subject)))
         .with("table", table.to_string());
     if let Some(figure) = changed {
