@@ -16,6 +16,7 @@ pub mod policy;
 pub mod record;
 pub mod rule;
 pub mod rules;
+mod specimen;
 pub mod waits;
 
 use std::collections::BTreeMap;

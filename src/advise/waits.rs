@@ -83,3 +83,67 @@ fn cause(subject: &Subject<'_>, wait: &Blocked) -> String {
     let kept = phrase::kept_locks(subject);
     format!("{}{took}{waited}{kept}{whose}", phrase::each(subject, &verb))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::advise::record::Severity;
+    use crate::advise::rules;
+    use crate::advise::specimen::Specimen;
+    use crate::quantity::Span;
+    use crate::watch::record::ProbeKind;
+
+    #[test]
+    fn waits_are_weighed_by_the_budget() {
+        let found = |seconds| {
+            let specimen =
+                Specimen::of(rules::blocked_writes::RULE.risky).blocks(1, "page_views", ProbeKind::Update, seconds);
+            specimen.found("blocked-writes").first().map(|finding| finding.severity)
+        };
+        assert_eq!(found(1.2), Some(Severity::Error), "one second where nothing is said");
+        assert_eq!(found(0.7), Some(Severity::Warning));
+        assert_eq!(found(0.3), None);
+    }
+
+    #[test]
+    fn reads_and_writes_are_told_apart_and_lifted_limits_leave_information() {
+        let mut specimen = Specimen::of(rules::blocked_reads::RULE.risky)
+            .blocks(2, "page_views", ProbeKind::Read, 30.0)
+            .blocks(2, "page_views", ProbeKind::Insert, 31.0);
+        assert_eq!(specimen.found("blocked-reads")[0].statement.as_deref(), Some("s2"));
+        assert_eq!(specimen.found("blocked-writes")[0].severity, Severity::Error);
+        assert!(specimen.messages("blocked-reads")[0].starts_with(
+            "blocks reads to shop.page_views for 30.0 s (measured), over the budget of 1.00 s: one UPDATE takes 10 ms"
+        ));
+        specimen.budget.longest_blocked_read = Some(Span(None));
+        assert_eq!(specimen.found("blocked-reads")[0].severity, Severity::Info);
+        for safer in [rules::blocked_reads::RULE.safer, rules::blocked_writes::RULE.safer] {
+            assert!(Specimen::of(safer).judge().findings.iter().all(|finding| !finding.rule.starts_with("blocked-")));
+        }
+    }
+
+    #[test]
+    fn a_wait_that_was_there_before_anything_ran_is_noise() {
+        let mut specimen =
+            Specimen::of(rules::blocked_writes::RULE.risky).blocks(1, "page_views", ProbeKind::Update, 1.5);
+        for steady in &mut specimen.loud.steady {
+            steady.longest_seconds = 1.6;
+        }
+        assert!(specimen.found("blocked-writes").is_empty());
+    }
+
+    #[test]
+    fn a_table_that_only_a_foreign_key_binds_is_told_as_such() {
+        let specimen =
+            Specimen::of("ALTER TABLE orders DROP COLUMN status").blocks(1, "customers", ProbeKind::Update, 4.0);
+        assert!(specimen.messages("blocked-writes")[0].contains("which it does not name but is bound to"));
+    }
+
+    #[test]
+    fn without_probes_nothing_is_called_unblocked() {
+        let mut specimen = Specimen::of(rules::blocked_writes::RULE.risky);
+        specimen.loud.loud = false;
+        let findings = specimen.judge();
+        assert!(findings.unchecked.iter().any(|unchecked| unchecked.rule == "blocked-writes"));
+        assert!(findings.budget.iter().all(|line| !line.ok && line.observed == "not measured"));
+    }
+}

@@ -76,3 +76,40 @@ fn meaning(error: u16) -> Option<(Severity, &'static str)> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::{Specimen, failed};
+    use crate::watch::record::ProbeKind;
+
+    #[test]
+    fn a_table_that_is_gone_for_a_moment_breaks_queries() {
+        let risky = Specimen::of(RULE.risky).with(2, |seen| {
+            seen.failed =
+                vec![failed("page_views", ProbeKind::Read, 1146), failed("page_views", ProbeKind::Update, 1412)];
+        });
+        let found = risky.found("broken-queries");
+        assert_eq!(found[0].severity, Severity::Error);
+        assert_eq!(
+            found[0].message,
+            "breaks 3 read requests on shop.page_views with error 1146 (measured): the table is gone, for a moment or for good"
+        );
+        assert_eq!(found[1].severity, Severity::Warning);
+        assert!(Specimen::of(RULE.safer).found("broken-queries").is_empty());
+    }
+
+    #[test]
+    fn a_probe_that_failed_for_its_own_reasons_leaves_the_question_open() {
+        let specimen =
+            Specimen::of(RULE.safer).with(1, |seen| seen.failed = vec![failed("orders", ProbeKind::Insert, 1364)]);
+        assert!(
+            specimen
+                .judge()
+                .unchecked
+                .iter()
+                .any(|unchecked| unchecked.why.contains("the insert probe on shop.orders"))
+        );
+    }
+}

@@ -42,3 +42,26 @@ fn check(subject: &Subject<'_>) -> Verdict {
     }
     waits::numbers(risk, stall, limit).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+    use crate::watch::record::ProbeKind;
+
+    #[test]
+    fn a_stalled_commit_elsewhere_is_found_with_the_binary_log_behind_it() {
+        let risky = Specimen::of(RULE.risky).blocks(1, "rehearse_commit", ProbeKind::Commit, 0.64).with(1, |seen| {
+            seen.footprint.binlog_bytes = Some(844 << 20);
+        });
+        let found = risky.found("commit-stall");
+        assert_eq!(found[0].severity, Severity::Warning);
+        assert!(found[0].message.starts_with(
+            "stalls every commit on the server for 0.64 s (measured on an untouched table), within the budget of 1.00 s but \
+             near it: 844.0 MiB of binary log reaches the disk in one go"
+        ), "{}", found[0].message);
+        assert!(risky.found("blocked-writes").is_empty(), "it is told once");
+        assert!(Specimen::of(RULE.safer).found("commit-stall").is_empty());
+    }
+}

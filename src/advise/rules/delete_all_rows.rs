@@ -61,3 +61,67 @@ fn check(subject: &Subject<'_>) -> Verdict {
     }
     risk.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::{Specimen, trial};
+    use crate::watch::record::ProbeKind;
+
+    fn risky() -> Specimen {
+        Specimen::of(RULE.risky).changes(1, 9_000_000, 59.2).blocks(1, "page_views", ProbeKind::Update, 50.71)
+    }
+
+    #[test]
+    fn the_harm_comes_first_and_the_tried_swap_last() {
+        let mut specimen = risky();
+        let original = specimen.loud.observations[0].clone();
+        specimen.trials = vec![trial(&original, "truncate", 0.31, 0.31), trial(&original, "swap", 0.32, 0.01)];
+        let found = specimen.found("delete-all-rows");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].severity, Severity::Error);
+        assert_eq!(
+            found[0].message,
+            "blocks writes to shop.page_views for 50.7 s (measured): one DELETE removes all 9,000,000 rows, row by row; a \
+             swap with an empty table (the old one kept) gives the same result in 0.32 s and blocks nobody (tried)"
+        );
+        assert_eq!(found[0].evidence["rows"], 9_000_000);
+        assert_eq!(found[0].evidence["rows_basis"], "measured");
+    }
+
+    #[test]
+    fn the_safer_script_and_small_tables_are_quiet() {
+        assert!(Specimen::of(RULE.safer).found("delete-all-rows").is_empty());
+        let mut small = Specimen::of(RULE.risky).changes(1, 40, 0.001);
+        for facts in small.survey.tables.values_mut() {
+            facts.rows = 40;
+        }
+        for change in small.changes.values_mut() {
+            change.rows_before = Some(40);
+        }
+        assert!(small.found("delete-all-rows").is_empty());
+    }
+
+    #[test]
+    fn a_smaller_rehearsal_is_judged_at_productions_size() {
+        let mut specimen = risky().changes(1, 900_000, 5.0);
+        specimen.changes.get_mut(&crate::advise::specimen::shop("page_views")).expect("a table").rows_before =
+            Some(900_000);
+        let message = specimen.messages("delete-all-rows").remove(0);
+        assert!(message.starts_with(
+            "blocks writes to shop.page_views for 50.7 s (measured on 900,000 of 9,000,000 rows): one DELETE removes all \
+             about 9,000,000 rows (extrapolated from 900,000)"
+        ), "{message}");
+    }
+
+    #[test]
+    fn a_table_of_the_upgrades_own_counts_only_once_it_is_filled() {
+        let script = "CREATE TABLE fresh (id INT PRIMARY KEY); DELETE FROM fresh";
+        assert!(Specimen::of(script).found("delete-all-rows").is_empty(), "created a moment ago, and empty");
+        let script =
+            "CREATE TABLE fresh (id INT PRIMARY KEY); INSERT INTO fresh SELECT id FROM page_views; DELETE FROM fresh";
+        let filled = Specimen::of(script).changes(2, 9_000_000, 20.0).changes(3, 9_000_000, 30.0);
+        assert_eq!(filled.found("delete-all-rows").len(), 1, "created and filled");
+    }
+}

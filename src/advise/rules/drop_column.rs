@@ -58,3 +58,24 @@ fn risk(subject: &Subject<'_>, table: &TableName, clause: &AlterClause) -> Optio
     }
     Some(risk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+
+    #[test]
+    fn a_dropped_column_is_told_by_its_name_and_a_hidden_one_is_not() {
+        let found = Specimen::of(RULE.risky).found("drop-column");
+        assert_eq!(found[0].severity, Severity::Warning);
+        assert!(found[0].message.starts_with("destroys shop.customers.note in 500,000 rows: "), "{}", found[0].message);
+        assert!(Specimen::of(RULE.safer).found("drop-column").is_empty());
+    }
+
+    #[test]
+    fn a_column_of_a_new_empty_table_may_go() {
+        let specimen = Specimen::of("CREATE TABLE f (id INT, a INT); ALTER TABLE f DROP COLUMN a");
+        assert!(specimen.found("drop-column").is_empty());
+    }
+}

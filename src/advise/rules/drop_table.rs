@@ -61,3 +61,30 @@ fn risk(subject: &Subject<'_>, table: &TableName) -> Option<Risk> {
     }
     Some(risk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+
+    #[test]
+    fn a_table_with_rows_is_told_and_a_rename_is_not() {
+        let found = Specimen::of(RULE.risky).found("drop-table");
+        assert_eq!(found[0].severity, Severity::Warning);
+        assert!(found[0].message.starts_with("destroys all 9,000,000 rows (858.3 MiB) of shop.page_views: "));
+        assert!(Specimen::of(RULE.safer).found("drop-table").is_empty());
+    }
+
+    #[test]
+    fn what_the_upgrade_made_itself_or_what_is_not_there_may_go() {
+        assert!(Specimen::of("CREATE TABLE f (id INT); DROP TABLE f").found("drop-table").is_empty());
+        assert!(Specimen::of("DROP TABLE IF EXISTS nowhere").found("drop-table").is_empty());
+    }
+
+    #[test]
+    fn a_table_is_followed_through_its_renames() {
+        let specimen = Specimen::of("RENAME TABLE page_views TO parked; DROP TABLE parked");
+        assert!(specimen.messages("drop-table")[0].starts_with("destroys all 9,000,000 rows"));
+    }
+}

@@ -38,3 +38,25 @@ fn check(subject: &Subject<'_>) -> Verdict {
     };
     Risk::new(Severity::Warning, format!("may touch anything: {why}; {seen}")).with("why", why).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+
+    #[test]
+    fn what_hides_in_a_prepared_text_is_told() {
+        let found = Specimen::of(RULE.risky).found("not-understood");
+        assert_eq!(found.len(), 1, "only the EXECUTE hides something: {found:?}");
+        assert_eq!(found[0].severity, Severity::Warning);
+        assert_eq!(found[0].statement.as_deref(), Some("s3"));
+        assert!(Specimen::of(RULE.safer).found("not-understood").is_empty());
+    }
+
+    #[test]
+    fn a_text_of_no_known_form_may_touch_anything() {
+        let found = Specimen::of("FROBNICATE page_views").found("not-understood");
+        assert!(found[0].message.starts_with("may touch anything: "), "{}", found[0].message);
+    }
+}

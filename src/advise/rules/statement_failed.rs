@@ -65,3 +65,35 @@ fn hint(fault: &Fault) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+    use crate::replay::record::Outcome;
+    use crate::server::fault::Fault;
+
+    #[test]
+    fn what_the_server_refused_is_an_error_with_its_words_and_what_did_not_run_is_said() {
+        let fault = Fault { number: 1060, state: "42S21".into(), message: "Duplicate column name 'country'".into() };
+        let script = format!("{}; DROP TABLE orders; DROP TABLE page_views", RULE.risky);
+        let specimen = Specimen::of(&script)
+            .with(1, |seen| seen.outcome = Outcome::Failed(fault))
+            .with(2, |seen| seen.outcome = Outcome::Skipped)
+            .with(3, |seen| seen.outcome = Outcome::Skipped);
+        let findings = specimen.judge();
+        let found = specimen.found("statement-failed");
+        assert_eq!(found[0].severity, Severity::Error);
+        assert_eq!(
+            found[0].message,
+            "the upgrade stops here: this ALTER TABLE failed with error 1060 (42S21): Duplicate column name 'country'; the \
+             object is already there: was the upgrade run before, in part?"
+        );
+        assert!(
+            findings.unchecked.iter().any(|unchecked| unchecked.why.starts_with("s2 to s3 did not run (2 in all)"))
+        );
+        assert_eq!(specimen.found("drop-table").len(), 2, "what the text tells is told all the same");
+        assert!(Specimen::of(RULE.safer).found("statement-failed").is_empty());
+    }
+}

@@ -88,3 +88,61 @@ fn judge(subject: &Subject<'_>, table: &TableName, facts: DdlFacts, time: f64) -
     }
     risk.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+    use crate::replay::record::{Algorithm, DdlFacts};
+    use crate::watch::record::ProbeKind;
+
+    fn carried_out(sql: &str, algorithm: Algorithm, rebuilds: bool) -> Specimen {
+        Specimen::of(sql).with(1, |seen| {
+            seen.seconds = 73.0;
+            seen.ddl = Some(DdlFacts { algorithm, rebuilds, lock: None });
+        })
+    }
+
+    #[test]
+    fn a_copy_is_found_and_an_instant_change_is_not() {
+        let risky = carried_out(RULE.risky, Algorithm::Copy, true).blocks(1, "page_views", ProbeKind::Insert, 78.0);
+        let found = risky.found("table-rebuild");
+        assert_eq!(found[0].severity, Severity::Error);
+        assert!(
+            found[0].message.starts_with(
+                "blocks writes to shop.page_views for 78.0 s (measured): one ALTER TABLE copies all 9,000,000 rows (858.3 \
+                 MiB) in 73.0 s; split off"
+            ),
+            "{}",
+            found[0].message
+        );
+        assert!(carried_out(RULE.safer, Algorithm::Instant, false).found("table-rebuild").is_empty());
+    }
+
+    #[test]
+    fn a_rebuild_in_place_warns_although_it_blocks_nobody() {
+        let found = carried_out("ALTER TABLE page_views FORCE", Algorithm::Inplace, true).found("table-rebuild");
+        assert_eq!(found[0].severity, Severity::Warning);
+        assert!(found[0].message.starts_with("one ALTER TABLE rebuilds in place all 9,000,000 rows"));
+    }
+
+    #[test]
+    fn an_algorithm_that_the_server_did_not_show_is_said_and_never_taken_for_harmless() {
+        let findings = Specimen::of(RULE.risky).judge();
+        let unchecked: Vec<_> =
+            findings.unchecked.iter().filter(|unchecked| unchecked.rule == "table-rebuild").collect();
+        assert_eq!(unchecked[0].why, "the server did not show by which algorithm it altered shop.page_views");
+    }
+
+    #[test]
+    fn a_copy_of_a_table_that_the_upgrade_just_made_is_no_risk_until_it_is_filled() {
+        let copy = Some(DdlFacts { algorithm: Algorithm::Copy, rebuilds: true, lock: None });
+        let empty =
+            Specimen::of("CREATE TABLE f (id INT); ALTER TABLE f MODIFY id BIGINT").with(2, |seen| seen.ddl = copy);
+        assert!(empty.found("table-rebuild").is_empty());
+        let filled = "CREATE TABLE f (id INT); INSERT INTO f SELECT id FROM orders; ALTER TABLE f MODIFY id BIGINT";
+        let filled = Specimen::of(filled).changes(2, 2_000_000, 9.0).with(3, |seen| seen.ddl = copy);
+        assert_eq!(filled.found("table-rebuild").len(), 1);
+    }
+}

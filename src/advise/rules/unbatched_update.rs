@@ -82,3 +82,54 @@ pub fn unbatched(subject: &Subject<'_>, verb: &str, does: &str) -> Verdict {
     }
     risk.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::advise::record::Severity;
+    use crate::advise::specimen::Specimen;
+    use crate::quantity::Count;
+    use crate::watch::record::ProbeKind;
+
+    #[test]
+    fn many_rows_in_one_transaction_are_found_and_batches_are_not() {
+        let risky =
+            Specimen::of(RULE.risky).changes(1, 9_000_000, 27.0).blocks(1, "page_views", ProbeKind::Update, 26.2);
+        let found = risky.found("unbatched-update");
+        assert_eq!(found[0].severity, Severity::Error);
+        assert!(found[0].message.starts_with(
+            "blocks writes to shop.page_views for 26.2 s (measured): one UPDATE changes 9,000,000 rows in one transaction"
+        ));
+        let safer = Specimen::of(RULE.safer).changes(1, 10_000, 0.1).changes(2, 10_000, 0.1).changes(3, 10_000, 0.1);
+        assert!(safer.found("unbatched-update").is_empty());
+    }
+
+    #[test]
+    fn the_budget_for_rows_decides_when_it_is_given() {
+        let mut specimen = Specimen::of(RULE.risky).changes(1, 20_000, 0.2);
+        assert_eq!(specimen.found("unbatched-update")[0].severity, Severity::Warning);
+        specimen.budget.rows_per_statement = Some(Count(50_000));
+        assert!(specimen.found("unbatched-update").is_empty());
+        specimen.budget.rows_per_statement = Some(Count(5_000));
+        assert_eq!(specimen.found("unbatched-update")[0].severity, Severity::Error);
+    }
+
+    #[test]
+    fn rows_that_are_locked_besides_those_changed_are_told() {
+        let specimen = Specimen::of("UPDATE page_views SET url = '' WHERE user_id = 5").with(1, |seen| {
+            seen.rows.affected = 20_000;
+            seen.rows.locked = Some(9_000_000);
+        });
+        assert!(
+            specimen.messages("unbatched-update")[0]
+                .contains("changes 20,000 rows of shop.page_views but locks 9,000,000")
+        );
+    }
+
+    #[test]
+    fn locks_that_a_transaction_keeps_are_told_with_the_statement_that_frees_them() {
+        let specimen =
+            Specimen::of(RULE.risky).changes(1, 20_000, 0.2).with(1, |seen| seen.locks_until = Some("s9".into()));
+        assert!(specimen.messages("unbatched-update")[0].contains("in one transaction, and its locks stay until s9"));
+    }
+}
