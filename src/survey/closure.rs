@@ -126,3 +126,126 @@ fn follow_keys(survey: &Survey, names: &Names, found: &mut Found) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::survey::record::{FORMAT, ForeignKeyFacts, ServerFacts, TableFacts, TriggerFacts};
+
+    fn name(table: &str) -> TableName {
+        TableName::new("app", table)
+    }
+
+    fn table(keys: &[(&str, &str)]) -> TableFacts {
+        let foreign_keys = keys.iter().map(|(parent, on_delete)| ForeignKeyFacts {
+            name: format!("to_{parent}"),
+            columns: vec!["x".into()],
+            parent: name(parent),
+            parent_columns: vec!["id".into()],
+            on_delete: (*on_delete).into(),
+            on_update: "NO ACTION".into(),
+        });
+        TableFacts {
+            create: String::new(),
+            rows: 0,
+            rows_basis: Default::default(),
+            data_bytes: 0,
+            index_bytes: 0,
+            engine: "InnoDB".into(),
+            auto_increment: None,
+            row_versions: None,
+            columns: vec![],
+            indexes: vec![],
+            foreign_keys: foreign_keys.collect(),
+            partitions: vec![],
+        }
+    }
+
+    /// users ← orders (cascade) ← items (restrict); items ← notes (cascade); a trigger of orders writes audit, whose own
+    /// writes log; the view grown is of wide, which is a view of users and prices.
+    fn shop() -> Survey {
+        let trigger = |on: &str, into: &str| TriggerFacts {
+            table: name(on),
+            timing: "AFTER".into(),
+            event: "INSERT".into(),
+            create: String::new(),
+            sql_mode: String::new(),
+            touches: vec![name(into)],
+        };
+        Survey {
+            format: FORMAT.into(),
+            taken: None,
+            server: ServerFacts {
+                flavor: "mysql:9.7".parse().expect("a flavour"),
+                version: String::new(),
+                uuid: None,
+                host: None,
+                settings: BTreeMap::new(),
+                long_transactions: vec![],
+                plugins: vec![],
+            },
+            databases: BTreeMap::new(),
+            tables: [
+                (name("users"), table(&[])),
+                (name("orders"), table(&[("users", "CASCADE")])),
+                (name("items"), table(&[("orders", "RESTRICT"), ("prices", "RESTRICT"), ("items", "CASCADE")])),
+                (name("notes"), table(&[("items", "CASCADE")])),
+                (name("prices"), table(&[])),
+                (name("audit"), table(&[])),
+                (name("log"), table(&[])),
+            ]
+            .into(),
+            views: [
+                (name("wide"), "CREATE VIEW `app`.`wide` AS SELECT * FROM `app`.`users`, `app`.`prices`".to_owned()),
+                (name("grown"), "CREATE VIEW `app`.`grown` AS SELECT * FROM `app`.`wide`".to_owned()),
+            ]
+            .into(),
+            triggers: [(name("a"), trigger("orders", "audit")), (name("b"), trigger("audit", "log"))].into(),
+            routines: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            gaps: vec![],
+        }
+    }
+
+    fn reached(survey: &Survey, from: &str) -> Vec<(String, Relation)> {
+        let related = related(survey, &[name(from)].into());
+        in_order(&related).into_iter().map(|(name, relation)| (name.table, relation)).collect()
+    }
+
+    fn list(pairs: &[(&str, Relation)]) -> Vec<(String, Relation)> {
+        pairs.iter().map(|(name, relation)| ((*name).to_owned(), *relation)).collect()
+    }
+
+    #[test]
+    fn children_are_followed_as_far_as_rows_change_by_cascades() {
+        use Relation::*;
+        let expected = [("users", Itself), ("items", Child), ("orders", Child)];
+        assert_eq!(reached(&shop(), "users"), list(&expected), "not notes: items are only looked up, not changed");
+        let expected = [("items", Itself), ("orders", Parent), ("prices", Parent), ("notes", Child)];
+        assert_eq!(reached(&shop(), "items"), list(&expected), "a key to itself changes nothing");
+    }
+
+    #[test]
+    fn triggers_are_followed_through_what_they_write() {
+        use Relation::*;
+        let expected =
+            [("orders", Itself), ("users", Parent), ("items", Child), ("audit", TriggerTarget), ("log", TriggerTarget)];
+        assert_eq!(reached(&shop(), "orders"), list(&expected));
+    }
+
+    #[test]
+    fn a_view_stands_for_its_bases() {
+        use Relation::*;
+        let reached = reached(&shop(), "grown");
+        assert!(reached.contains(&("users".into(), ViewBase)) && reached.contains(&("prices".into(), ViewBase)));
+        assert!(!reached.iter().any(|(name, _)| name == "grown" || name == "wide"), "{reached:?}");
+    }
+
+    #[test]
+    fn a_table_that_is_still_to_be_created_stays_and_case_counts_as_on_the_server() {
+        let mut shop = shop();
+        assert_eq!(reached(&shop, "Users"), list(&[("Users", Relation::Itself)]));
+        shop.server.settings.insert("lower_case_table_names".into(), "1".into());
+        assert_eq!(reached(&shop, "Users").len(), 3);
+    }
+}

@@ -158,3 +158,98 @@ fn other_content(a: &TablePrint, b: &TablePrint, same_definition: bool) -> Optio
         !columns.is_empty() || (same_definition && differs(&a.checksum, &b.checksum)) || (same_columns && whole_rows);
     other.then_some(columns)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orders() -> TableName {
+        TableName::new("app", "orders")
+    }
+
+    fn state() -> Fingerprint {
+        let print = TablePrint {
+            definition: "CREATE TABLE `orders` (\n  `id` int,\n  `v` int\n) ENGINE=InnoDB".into(),
+            rows: 3,
+            checksum: Some(7),
+            auto_increment: Some(4),
+            ..TablePrint::default()
+        };
+        Fingerprint {
+            tables: [(orders(), print)].into(),
+            objects: [("trigger app.t".to_owned(), "CREATE TRIGGER t …".to_owned())].into(),
+        }
+    }
+
+    fn differences(change: impl FnOnce(&mut Fingerprint)) -> Vec<Difference> {
+        let mut other = state();
+        change(&mut other);
+        compare(&state(), &other)
+    }
+
+    fn of_table(change: impl FnOnce(&mut TablePrint)) -> Vec<Difference> {
+        differences(|state| change(state.tables.get_mut(&orders()).expect("the table")))
+    }
+
+    #[test]
+    fn equal_states_do_not_differ_and_bytes_do_not_count() {
+        assert_eq!(of_table(|print| print.bytes = 99), vec![]);
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_told() {
+        let table = orders;
+        assert_eq!(
+            of_table(|print| print.rows = 5),
+            vec![Difference::Rows { table: table(), left: 3, right: 5 }],
+            "rows explain a checksum that differs, too"
+        );
+        assert_eq!(
+            of_table(|print| print.checksum = Some(8)),
+            vec![Difference::Content { table: table(), columns: vec![] }]
+        );
+        assert_eq!(
+            of_table(|print| print.auto_increment = Some(1)),
+            vec![Difference::AutoIncrement { table: table(), left: Some(4), right: Some(1) }]
+        );
+        let told = of_table(|print| print.definition = print.definition.replace("`v` int", "`v` bigint"));
+        assert!(matches!(&told[..], [Difference::Definition { .. }]), "{told:?}");
+        assert_eq!(told[0].to_string(), "app.orders: the definition differs: -  `v` int +  `v` bigint");
+        assert_eq!(
+            differences(|state| drop(state.tables.remove(&orders()))),
+            vec![Difference::MissingTable { table: table(), from_right: true }]
+        );
+        let told = differences(|state| state.objects.clear());
+        assert!(matches!(&told[..], [Difference::Object { name, .. }] if name == "trigger app.t"), "{told:?}");
+    }
+
+    #[test]
+    fn a_checksum_that_differs_because_the_definition_does_is_no_other_content() {
+        let told = of_table(|print| {
+            print.definition = print.definition.replace("`v` int", "`v` bigint");
+            print.checksum = Some(8);
+        });
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn columns_that_differ_are_named() {
+        let mut left = state();
+        let print = left.tables.get_mut(&orders()).expect("the table");
+        print.columns = [("id".to_owned(), "1:3".to_owned()), ("v".to_owned(), "2:3".to_owned())].into();
+        print.row_sums = Some("5:3".into());
+        let mut right = left.clone();
+        let print = right.tables.get_mut(&orders()).expect("the table");
+        print.row_sums = Some("6:3".into());
+        let told = compare(&left, &right);
+        assert_eq!(
+            told,
+            vec![Difference::Content { table: orders(), columns: vec![] }],
+            "the same values in other rows"
+        );
+        let print = right.tables.get_mut(&orders()).expect("the table");
+        print.columns.insert("v".to_owned(), "9:3".to_owned());
+        let told = compare(&left, &right);
+        assert_eq!(told, vec![Difference::Content { table: orders(), columns: vec!["v".into()] }]);
+    }
+}

@@ -227,3 +227,76 @@ fn without_words(text: &str, words: &str) -> String {
     }
     text.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDERS: &str = "CREATE TABLE `orders` (
+  `id` bigint NOT NULL AUTO_INCREMENT,
+  `name` varchar(20) DEFAULT 'a, (b' COMMENT 'it''s ) here',
+  `user_id` int,
+  PRIMARY KEY (`id`),
+  KEY `b` (`name`,`user_id`),
+  UNIQUE KEY `a` (`user_id`),
+  CONSTRAINT `orders_ibfk_1` FOREIGN KEY (`user_id`) REFERENCES `users` (`id`),
+  CONSTRAINT `orders_chk_1` CHECK ((`user_id` > 0))
+) ENGINE=InnoDB AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci COMMENT='x AUTO_INCREMENT=3 y'";
+
+    #[test]
+    fn what_only_looks_different_is_equal() {
+        let other = ORDERS
+            .replace("AUTO_INCREMENT=42", "AUTO_INCREMENT=7 ROW_FORMAT=DYNAMIC")
+            .replace("orders_ibfk_1", "fk_7f`` x")
+            .replace("orders_chk_1", "positive")
+            .replace("varchar(20)", "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci")
+            .replace(
+                "  KEY `b` (`name`,`user_id`),\n  UNIQUE KEY `a` (`user_id`),",
+                "  UNIQUE KEY `a` (`user_id`),\n  KEY `b` (`name`,`user_id`),",
+            );
+        assert_ne!(other, ORDERS);
+        assert_eq!(diff(&normalise(ORDERS), &normalise(&other)), "");
+    }
+
+    #[test]
+    fn what_is_different_stays_different() {
+        let changes = [
+            ("`id` bigint", "`id` int"),
+            ("'a, (b'", "'a, (B'"),
+            ("it''s ) here", "it''s )  here"),
+            ("KEY `b`", "KEY `bb`"),
+            ("REFERENCES `users`", "REFERENCES `people`"),
+            ("`user_id` > 0", "`user_id` > 1"),
+            ("x AUTO_INCREMENT=3 y", "x y"),
+            ("ENGINE=InnoDB", "ENGINE=MyISAM"),
+            ("COLLATE=utf8mb4_0900_ai_ci", "COLLATE=utf8mb4_bin"),
+            ("  `name` varchar(20)", "  `nick` int,\n  `name` varchar(20)"),
+        ];
+        for (from, to) in changes {
+            let other = ORDERS.replace(from, to);
+            assert_ne!(other, ORDERS, "{from}");
+            let diff = diff(&normalise(ORDERS), &normalise(&other));
+            assert!(diff.lines().skip(2).any(|line| line.starts_with('+')), "{from} → {to}: {diff}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_columns_counts() {
+        let swapped = ORDERS.replace("  `user_id` int,\n", "").replace("  `name`", "  `user_id` int,\n  `name`");
+        assert_ne!(normalise(ORDERS), normalise(&swapped));
+    }
+
+    #[test]
+    fn a_normal_form_is_its_own_normal_form() {
+        let once = normalise(ORDERS);
+        assert_eq!(normalise(&once), once);
+        assert!(!once.contains("AUTO_INCREMENT=42") && !once.contains("orders_ibfk_1"), "{once}");
+    }
+
+    #[test]
+    fn a_text_without_a_column_list_is_kept() {
+        for text in ["CREATE TABLE t LIKE u", "", "create", "CREATE TABLE t (a int", "CREATE TABLE `t", "é"] {
+            assert_eq!(normalise(text), text);
+        }
+    }
+}

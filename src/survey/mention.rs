@@ -138,3 +138,31 @@ fn quoted(text: &str, quote: char) -> usize {
     }
     text.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_as_the_server_reads_them() {
+        let text = "BEGIN -- from orders\n INSERT INTO `my ``x`.t VALUES ('users', NEW . id) /* audit */ /*!50003 , log */; END";
+        let found = chains(text);
+        let has = |chain: &[&str]| found.iter().any(|one| one.iter().eq(chain));
+        assert!(has(&["my `x", "t"]) && has(&["NEW", "id"]) && has(&["log"]), "{found:?}");
+        assert!(!has(&["orders"]) && !has(&["users"]) && !has(&["audit"]), "{found:?}");
+        assert_eq!(chains("`open"), vec![vec!["open".to_owned()]]);
+        assert_eq!(chains("'open é"), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn letter_case_counts_only_where_the_server_lets_it() {
+        let tables = || [TableName::new("app", "Orders")].into_iter();
+        let sensitive = Names::new(false, tables());
+        let folding = Names::new(true, tables());
+        let name = TableName::new("APP", "orders");
+        assert_eq!(sensitive.spelling(&name), name);
+        assert_eq!(folding.spelling(&name), TableName::new("app", "Orders"));
+        assert_eq!(folding.mentioned("DELETE FROM ORDERS", "app").len(), 1);
+        assert_eq!(sensitive.mentioned("DELETE FROM ORDERS", "app").len(), 0);
+    }
+}

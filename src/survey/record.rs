@@ -338,7 +338,8 @@ pub struct TablePrint {
     pub auto_increment: Option<u64>,
     /// Per-column checksums (sum of CRC32 over all rows), in column order; asked for only where a difference is explained.
     pub columns: BTreeMap<String, String>,
-    /// The same over whole rows, which tells whether equal column sums stand in the same rows; with `columns`.
+    /// The same over whole rows, which tells whether equal column sums stand in the same rows: with `columns`, and in place of
+    /// `checksum` where the server's own cannot be trusted.
     #[serde(default)]
     pub row_sums: Option<String>,
     /// Bytes of data and indexes.

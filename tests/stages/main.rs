@@ -7,6 +7,7 @@
 mod sandbox;
 mod seed;
 mod servers;
+mod survey;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     trials.extend(sandbox::trials(&servers));
     trials.extend(seed::trials(&servers));
+    trials.extend(survey::trials(&servers));
     let conclusion = libtest_mimic::run(&arguments, trials);
     servers.end();
     conclusion.exit_code()
