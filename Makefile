@@ -28,6 +28,5 @@ test:
 	cargo test --quiet
 
 bench:
-	cargo build --quiet --bin rehearse
-	fixtures/servers/get process
-	fixtures/servers/bench
+	fixtures/servers/get mysql:9.7
+	cargo bench --quiet --profile dev --bench overhead

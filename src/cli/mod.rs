@@ -16,8 +16,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser as _;
+use tracing::Level;
 
-use args::{Args, Command};
+use args::{Args, Command, Voice};
 use exit::Exit;
 use progress::Teller;
 
@@ -36,6 +37,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(args: &Args) -> Result<Exit> {
+    trace(args.voice);
     let teller = Teller::new(args.voice, interrupt::listen()?);
     let ended = match &args.command {
         Command::Run(typed) => command::run::run(typed, &teller),
@@ -48,4 +50,16 @@ fn dispatch(args: &Args) -> Result<Exit> {
     };
     teller.finish();
     ended
+}
+
+/// Lets what stages note for themselves through to the standard error: warnings, to the verbose everything.
+fn trace(voice: Voice) {
+    let level = match (voice.quiet, voice.verbose) {
+        (true, _) => Level::ERROR,
+        (_, true) => Level::DEBUG,
+        _ => Level::WARN,
+    };
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).without_time();
+    // Only a second subscriber in one process is refused, and then the first one serves.
+    let _ = subscriber.with_target(false).try_init();
 }

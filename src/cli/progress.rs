@@ -21,6 +21,7 @@ const LINE_EVERY: Duration = Duration::from_secs(15);
 pub struct Teller {
     flag: Flag,
     face: Face,
+    verbose: bool,
     stage: Mutex<Option<Stage>>,
 }
 
@@ -48,7 +49,7 @@ impl Teller {
             (false, true) => Face::Bars,
             (false, false) => Face::Lines,
         };
-        Self { flag, face, stage: Mutex::default() }
+        Self { flag, face, verbose: voice.verbose, stage: Mutex::default() }
     }
 
     /// Takes the last bar away, so that a result does not stand beside it.
@@ -57,14 +58,14 @@ impl Teller {
         self.ended(stage);
     }
 
-    /// A stage that took long leaves a line of what it was and how long it took.
+    /// A stage that took long leaves a line of what it was and how long it took; to the verbose, each does.
     fn ended(&self, stage: Option<Stage>) {
         let Some(stage) = stage else { return };
         if let Some(bar) = &stage.bar {
             bar.finish_and_clear();
         }
         let took = stage.began.elapsed();
-        if self.face != Face::Quiet && took >= Duration::from_secs(1) {
+        if self.face != Face::Quiet && (self.verbose || took >= Duration::from_secs(1)) {
             say(&format!("{}: {}", stage.what, seconds(took.as_secs_f64())));
         }
     }

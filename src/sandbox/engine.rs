@@ -92,7 +92,7 @@ impl Engine {
                 Err(no_container) => Self::process(flavor).map_err(|no_process| {
                     anyhow!(
                         "no server to be had for {wanted}\n  as a container: {no_container:#}\n  as a process: \
-                         {no_process:#}\nStart a container engine that has or can pull the image {wanted}, or install the \
+                         {no_process:#}\nhint: Start a container engine that has or can pull the image {wanted}, or install the \
                          server of that version on this machine."
                     )
                 }),
