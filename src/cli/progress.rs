@@ -65,7 +65,7 @@ impl Teller {
             bar.finish_and_clear();
         }
         let took = stage.began.elapsed();
-        if self.face != Face::Quiet && (self.verbose || took >= Duration::from_secs(1)) {
+        if self.face != Face::Quiet && (self.verbose || took >= Duration::from_secs(5)) {
             say(&format!("{}: {}", stage.what, seconds(took.as_secs_f64())));
         }
     }
