@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::expect::Verdict;
 use crate::replay::record::{Algorithm, ProofBasis};
 use crate::report::record::{self, Report};
-use crate::watch::record::ProbeKind;
+use crate::watch::record::{Blocked, ProbeKind};
 
 /// What a run showed.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,16 +84,25 @@ impl From<&Report> for Seen {
             record::Verdict::Pass => Verdict::Pass,
             record::Verdict::Fail => Verdict::Fail,
         };
-        Self { verdict, findings, statements: report.statements.iter().map(statement).collect() }
+        Self { verdict, findings, statements: report.statements.iter().map(|seen| statement(seen, report)).collect() }
     }
 }
 
-fn statement(seen: &record::Statement) -> SeenStatement {
-    let mut blocked: BTreeMap<ProbeKind, (f64, f64)> = BTreeMap::new();
+/// The kinds of request that the probes asked on a statement's tables. A report lists those that waited; that the others
+/// were asked at all shows in the requests of the time before the upgrade.
+fn asked(seen: &record::Statement, report: &Report) -> BTreeSet<ProbeKind> {
+    let ours = |wait: &&Blocked| wait.probe == ProbeKind::Commit || seen.tables.contains(&wait.table);
+    report.noise.iter().filter(|wait| wait.asked > 0).filter(ours).map(|wait| wait.probe).collect()
+}
+
+fn statement(seen: &record::Statement, report: &Report) -> SeenStatement {
+    let asked = asked(seen, report);
+    let mut blocked: BTreeMap<ProbeKind, (f64, f64)> = asked.iter().map(|probe| (*probe, (0.0, 0.0))).collect();
     for wait in &seen.blocked {
         let worst = blocked.entry(wait.probe).or_default();
         *worst = (worst.0.max(wait.longest_seconds), worst.1.max(wait.share));
     }
+    let writes = asked.iter().any(|probe| probe.is_write());
     SeenStatement {
         id: seen.id.clone(),
         name: seen.name.clone(),
@@ -101,13 +110,14 @@ fn statement(seen: &record::Statement) -> SeenStatement {
         rows_affected: seen.rows.affected,
         algorithm: seen.algorithm,
         blocked,
-        trials: seen.alternatives.iter().map(trial).collect(),
+        trials: seen.alternatives.iter().map(|seen| trial(seen, writes)).collect(),
     }
 }
 
-fn trial(seen: &record::Alternative) -> SeenTrial {
+fn trial(seen: &record::Alternative, writes_asked: bool) -> SeenTrial {
     let proof = seen.proof.as_ref().filter(|proof| proof.basis != ProofBasis::NotComparable);
     let writes = seen.blocked.iter().filter(|wait| wait.probe.is_write()).map(|wait| wait.longest_seconds);
+    let longest = writes.reduce(f64::max);
     SeenTrial {
         id: seen.id.clone(),
         eligible: seen.eligible,
@@ -117,7 +127,7 @@ fn trial(seen: &record::Alternative) -> SeenTrial {
         same_result: proof.map(|proof| proof.same_result),
         differences: proof.map(|proof| proof.differences.clone()).unwrap_or_default(),
         without_cure: proof.map(|proof| proof.without_cure.clone()).unwrap_or_default(),
-        longest_blocked_write: writes.reduce(f64::max),
+        longest_blocked_write: longest.or((writes_asked && seen.completed == Some(true)).then_some(0.0)),
     }
 }
 
