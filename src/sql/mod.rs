@@ -21,3 +21,4 @@ mod split;
 mod tables;
 mod token;
 mod tokens;
+mod window;

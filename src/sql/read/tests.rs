@@ -6,7 +6,7 @@ use crate::sql::record::TransactionStep;
 fn summary(reading: &Reading, text: &str) -> String {
     let effect = &reading.effect;
     let mut out = format!("{} {:?}", reading.kind.name(), reading.confidence).to_lowercase();
-    let names = |set: &std::collections::BTreeSet<TableName>| {
+    let names = |set: &BTreeSet<TableName>| {
         set.iter().map(|name| name.to_string().trim_start_matches("app.").to_owned()).collect::<Vec<_>>().join(",")
     };
     for (what, set) in [

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sql::window::CHUNK;
 
 /// Gives one byte at a time, so that every look-ahead meets the end of what was read.
 struct Drip<'a>(&'a [u8]);
@@ -90,6 +91,7 @@ fn one_letter_commands_end_or_drop_a_statement() {
         texts("\\. a.sql\nselect 1; \\. b.sql\nselect \\p 2;"),
         ["<a.sql:1>", "select 1", "<b.sql:2>", "select  2"]
     );
+    assert!(refused("select \\u\u{1}é\u{2}é").contains("in the middle of a statement"));
     assert!(refused("select \\y").contains("no command '\\y'"));
 }
 
@@ -147,7 +149,7 @@ fn text_that_is_no_utf8_is_refused_with_its_line() {
 fn a_statement_beyond_the_limit_is_refused_with_its_line() {
     let script = format!("SELECT 1;\nSELECT '{}';", "x".repeat(4 * CHUNK));
     let mut splitter = Splitter::new(script.as_bytes(), "x.sql");
-    splitter.longest = 2 * CHUNK;
+    splitter.window.longest = 2 * CHUNK;
     assert!(splitter.next_piece().is_ok());
     let error = format!("{:#}", splitter.next_piece().expect_err("an error"));
     assert!(error.contains("x.sql:2: the statement is longer than"), "{error}");
@@ -187,7 +189,7 @@ fn a_script_of_300_mb_streams_through_a_small_buffer() {
     while let Some(Piece::Statement(text)) = splitter.next_piece().expect("a piece") {
         count += 1;
         last = text.line;
-        assert!(splitter.buffer.capacity() <= 8 * CHUNK, "{}", splitter.buffer.capacity());
+        assert!(splitter.window.buffer.capacity() <= 8 * CHUNK, "{}", splitter.window.buffer.capacity());
     }
     assert_eq!(count, repeats as u64);
     assert_eq!(last, 2 * repeats as u64 - 1);
