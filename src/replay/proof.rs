@@ -75,7 +75,9 @@ fn basis(original: &Fingerprint, trial: &Fingerprint) -> ProofBasis {
         return ProofBasis::NotComparable;
     }
     let summed = |side: &Fingerprint| {
-        side.tables.values().all(|print| print.checksum.is_some() || !print.columns.is_empty() || print.rows == 0)
+        side.tables.values().all(|print| {
+            print.checksum.is_some() || print.row_sums.is_some() || !print.columns.is_empty() || print.rows == 0
+        })
     };
     if summed(original) && summed(trial) { ProofBasis::Checksum } else { ProofBasis::Counts }
 }

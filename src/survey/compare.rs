@@ -154,8 +154,9 @@ fn other_content(a: &TablePrint, b: &TablePrint, same_definition: bool) -> Optio
     let differs = |a: &Option<u64>, b: &Option<u64>| matches!((a, b), (Some(a), Some(b)) if a != b);
     let whole_rows = matches!((&a.row_sums, &b.row_sums), (Some(a), Some(b)) if a != b);
     let same_columns = a.columns.keys().eq(b.columns.keys());
-    let other =
-        !columns.is_empty() || (same_definition && differs(&a.checksum, &b.checksum)) || (same_columns && whole_rows);
+    let other = !columns.is_empty()
+        || (same_definition && differs(&a.checksum, &b.checksum))
+        || ((same_columns || same_definition) && whole_rows);
     other.then_some(columns)
 }
 
