@@ -102,7 +102,8 @@ fn told(rehearsal: &Rehearsal) -> Rehearsed {
 
 /// Tables that the plan itself makes and keeps: no result of the upgrade has them.
 fn kept_tables(plan: &Plan) -> BTreeSet<TableName> {
-    plan.backups.iter().filter_map(|backup| backup.way.table().cloned()).collect()
+    let backups = plan.backups.iter().filter_map(|backup| backup.way.table().cloned());
+    backups.chain(plan.cleanup.iter().map(|item| item.table.clone())).collect()
 }
 
 fn differences(wanted: &Fingerprint, reached: &Fingerprint, kept: &BTreeSet<TableName>) -> Vec<String> {

@@ -2,7 +2,6 @@
 
 use super::record::{Guard, Verify, Watch};
 use super::shape::{Simple, quote_in};
-use crate::server::ability::Ability as _;
 use crate::server::flavor::Flavor;
 use crate::sql::record::{Action, AlterClass, Kind, Statement, TableName};
 
@@ -33,7 +32,7 @@ pub fn guard(actions: &[Action], flavor: Flavor) -> Guard {
                 .to_owned(),
         });
     }
-    if has_ddl && flavor.has_metadata_locks() {
+    if has_ddl && has_metadata_locks(flavor) {
         watch.push(Watch {
             what: "who holds the table: kill or wait for whoever is GRANTED while the step is PENDING".to_owned(),
             query: METADATA_LOCKS.to_owned(),
@@ -59,6 +58,11 @@ pub const METADATA_LOCKS: &str = "SELECT t.processlist_id AS connection, t.proce
      JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id \
      WHERE l.object_type = 'TABLE' AND l.object_schema NOT IN ('performance_schema', 'mysql', 'sys') \
      AND t.processlist_id <> CONNECTION_ID() ORDER BY t.processlist_time DESC LIMIT 20";
+
+/// `performance_schema.metadata_locks` exists (MySQL 5.7.3; MariaDB 10.5.2).
+pub fn has_metadata_locks(flavor: Flavor) -> bool {
+    flavor.at_least_mysql(5, 7, 3) || flavor.at_least_mariadb(10, 5, 2)
+}
 
 /// How to see that an action did what it should.
 pub fn verify(statement: &Statement, simple: Option<&Simple>, fresh: bool) -> Vec<Verify> {

@@ -5,6 +5,7 @@
 
 mod backup;
 mod batches;
+mod copies;
 pub mod draft;
 mod guard;
 mod impact;

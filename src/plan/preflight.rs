@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::guard::METADATA_LOCKS;
+use super::guard::{METADATA_LOCKS, has_metadata_locks};
 use super::record::{Backup, Check, Identity};
 use super::shape::quote_in;
 use crate::quantity;
-use crate::server::ability::Ability as _;
 use crate::server::flavor::Flavor;
 use crate::sql::record::TableName;
 use crate::survey::record::Survey;
@@ -100,7 +99,7 @@ pub fn checks(
         "nothing older than a few seconds",
         "an idle transaction that has read a table holds up every DDL on it, and then everybody behind that DDL",
     ));
-    if flavor.has_metadata_locks() {
+    if has_metadata_locks(flavor) {
         let needs = if flavor.is_mariadb() {
             "nothing on the tables of this plan (empty also when performance_schema is off: then use the process list)"
         } else {

@@ -171,7 +171,9 @@ fn pure_folders_take_records_only() {
         let Some(own) = source.folder().filter(|folder| PURE.contains(folder)) else { continue };
         for (from, module) in source.imports() {
             let foreign = STAGES.contains(&from.as_str()) && from != own;
-            if from == "artifact" || foreign && !RECORDS.contains(&module.as_str()) {
+            // Making YAML text is no loading or saving.
+            let loads = from == "artifact" && module != "to_yaml";
+            if loads || foreign && !RECORDS.contains(&module.as_str()) {
                 broken.push(format!("src/{} imports crate::{from}::{module}", source.name));
             }
         }
