@@ -172,6 +172,7 @@ impl Sandbox {
             None => {
                 member.start(&lease, progress).map_err(started)?;
                 fill(&member.instance).map_err(|error| member.explain(error))?;
+                member.forget_filling()?;
                 member.stop_clean(progress)?;
                 progress.stage("keeping the filled store", Unit::Waiting, None);
                 let (data, owner) = (member.launch.data(), member.launch.owner);

@@ -10,6 +10,8 @@ use super::launch::Owner;
 
 /// What a server makes anew at every start, or must not share with a copy.
 const NOT_COPIED: &[&str] = &["auto.cnf", "ibtmp1", "#innodb_temp", "mysql.sock", "mysqld.pid", "ib_logfile101"];
+/// A file whose write-back could disturb a measurement, in bytes.
+const LARGE: u64 = 1 << 20;
 /// What is left free on a disk that a copy goes to.
 const RESERVE: u64 = 512 << 20;
 
@@ -73,7 +75,69 @@ pub(super) fn size(directory: &Path) -> Result<u64> {
 /// When the disk has too little room (before anything is written), or a file cannot be copied; what was copied so far
 /// is removed. A symbolic link in the store is an error: it is never followed out.
 pub(super) fn copy(from: &Path, to: &Path, owner: Owner) -> Result<()> {
-    let need = size(from)?;
+    refuse_full_disk(from, to, size(from)?)?;
+    let copied = copy_directory(from, to, owner).and_then(|()| sync(to));
+    if copied.is_err() {
+        let _half_a_copy = fs::remove_dir_all(to);
+    }
+    copied
+}
+
+/// Makes the store of a server that is gone what a kept store is: what differs is copied, what should not be there is
+/// removed. A file of the same size and time of change is the same: a copy takes its original's time, and whatever a
+/// server writes to it afterwards gives it a later one.
+///
+/// # Errors
+/// As [`copy`]; and then the store is removed.
+pub(super) fn put_back(from: &Path, live: &Path, owner: Owner) -> Result<()> {
+    let cleared = if live.is_dir() { remove_what_differs(from, live) } else { Ok(()) };
+    let copied = cleared.and_then(|()| copy_missing(from, live, owner));
+    if copied.is_err() {
+        let _half_a_store = fs::remove_dir_all(live);
+    }
+    copied
+}
+
+fn copy_missing(from: &Path, live: &Path, owner: Owner) -> Result<()> {
+    if !live.is_dir() {
+        return copy(from, live, owner);
+    }
+    refuse_full_disk(from, live, size(from)?.saturating_sub(size(live)?))?;
+    copy_directory(from, live, owner)?;
+    sync(live)
+}
+
+fn remove_what_differs(from: &Path, live: &Path) -> Result<()> {
+    let entries = fs::read_dir(live).with_context(|| format!("cannot read {}", live.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", live.display()))?.path();
+        let original = path.file_name().map(|name| from.join(name)).unwrap_or_default();
+        let about = fs::symlink_metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let removed = match fs::symlink_metadata(&original) {
+            Ok(kept) if kept.is_dir() && about.is_dir() => {
+                remove_what_differs(&original, &path)?;
+                Ok(())
+            }
+            Ok(kept) if is_same(&kept, &about) => Ok(()),
+            _ if about.is_dir() => fs::remove_dir_all(&path),
+            _ => fs::remove_file(&path),
+        };
+        removed.with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A time without fractions may come from a file system that has none; then it proves nothing.
+fn is_same(kept: &fs::Metadata, live: &fs::Metadata) -> bool {
+    kept.is_file()
+        && live.is_file()
+        && kept.len() == live.len()
+        && (kept.mtime(), kept.mtime_nsec()) == (live.mtime(), live.mtime_nsec())
+        && kept.mtime_nsec() != 0
+}
+
+/// Fails when a copy of this many bytes does not fit.
+fn refuse_full_disk(from: &Path, to: &Path, need: u64) -> Result<()> {
     if let Some(free) = free_bytes(to)
         && free < need + RESERVE
         && !can_reflink(from, to)
@@ -86,11 +150,7 @@ pub(super) fn copy(from: &Path, to: &Path, owner: Owner) -> Result<()> {
             RESERVE >> 20
         );
     }
-    let copied = copy_directory(from, to, owner).and_then(|()| sync(to));
-    if copied.is_err() {
-        let _half_a_copy = fs::remove_dir_all(to);
-    }
-    copied
+    Ok(())
 }
 
 /// True when a first small file can be cloned: then a copy takes no room.
@@ -106,11 +166,14 @@ fn can_reflink(from: &Path, to: &Path) -> bool {
     cloned.is_some()
 }
 
+/// Copies what is not there yet.
 fn copy_directory(from: &Path, to: &Path, owner: Owner) -> Result<()> {
-    fs::create_dir(to).with_context(|| format!("cannot create {}", to.display()))?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o750))
-        .with_context(|| format!("cannot set the mode of {}", to.display()))?;
-    owner.own(to)?;
+    if !to.is_dir() {
+        fs::create_dir(to).with_context(|| format!("cannot create {}", to.display()))?;
+        fs::set_permissions(to, fs::Permissions::from_mode(0o750))
+            .with_context(|| format!("cannot set the mode of {}", to.display()))?;
+        owner.own(to)?;
+    }
     let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
@@ -123,6 +186,9 @@ fn copy_directory(from: &Path, to: &Path, owner: Owner) -> Result<()> {
         if kind.is_dir() {
             copy_directory(&path, &target, owner)?;
         } else if kind.is_file() {
+            if target.exists() {
+                continue;
+            }
             copy_file(&path, &target)
                 .with_context(|| format!("cannot copy {} to {}", path.display(), target.display()))?;
             owner.own(&target)?;
@@ -135,18 +201,29 @@ fn copy_directory(from: &Path, to: &Path, owner: Owner) -> Result<()> {
 
 fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut source = File::open(from)?;
-    let mode = source.metadata()?.permissions().mode();
-    let mut target = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
+    let about = source.metadata()?;
+    let mut target = OpenOptions::new().write(true).create_new(true).mode(about.permissions().mode()).open(to)?;
     if rustix::fs::ioctl_ficlone(&target, &source).is_err() {
         std::io::copy(&mut source, &mut target)?;
     }
-    Ok(())
+    target.set_modified(about.modified()?)
 }
 
-/// Puts all that was written to a directory's file system on the disk.
+/// Puts a store's large files on the disk. Only they have a write-back worth waiting for, and waiting for the whole file
+/// system would wait for everybody else's too.
 fn sync(directory: &Path) -> Result<()> {
-    let handle = File::open(directory).with_context(|| format!("cannot open {}", directory.display()))?;
-    rustix::fs::syncfs(&handle).with_context(|| format!("cannot write {} to the disk", directory.display()))
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", directory.display()))?.path();
+        let about = fs::symlink_metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if about.is_dir() {
+            sync(&path)?;
+        } else if about.is_file() && about.len() >= LARGE {
+            let written = File::open(&path).and_then(|file| file.sync_data());
+            written.with_context(|| format!("cannot write {} to the disk", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a store, when it is there.
@@ -178,6 +255,28 @@ mod tests {
         copy(&from, &to, us()).expect("a copy");
         assert_eq!(fs::read(to.join("app/t.ibd")).expect("the copied file"), vec![7; 100_000]);
         assert!(!to.join("auto.cnf").exists());
+    }
+
+    #[test]
+    fn a_store_is_put_back_and_what_did_not_change_is_not_copied() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (live, kept) = (place.path().join("live"), place.path().join("kept"));
+        fs::create_dir_all(live.join("app")).expect("a directory");
+        for name in ["app/same.ibd", "app/changed.ibd", "app/dropped.ibd"] {
+            fs::write(live.join(name), vec![7; 1000]).expect("a file");
+        }
+        copy(&live, &kept, us()).expect("a copy");
+        let inode = |name: &str| fs::metadata(live.join(name)).expect("a file").ino();
+        let same = inode("app/same.ibd");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(live.join("app/changed.ibd"), vec![8; 1000]).expect("the same size, other bytes");
+        fs::remove_file(live.join("app/dropped.ibd")).expect("a file less");
+        fs::create_dir(live.join("new")).expect("a directory more");
+        fs::write(live.join("new/t.ibd"), "x").expect("a file more");
+        put_back(&kept, &live, us()).expect("the store");
+        assert_eq!(inode("app/same.ibd"), same);
+        assert_eq!(fs::read(live.join("app/changed.ibd")).expect("a file"), vec![7; 1000]);
+        assert!(live.join("app/dropped.ibd").exists() && !live.join("new").exists());
     }
 
     #[test]

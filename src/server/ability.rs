@@ -20,6 +20,8 @@ pub trait Ability {
     fn enforces_checks(&self) -> bool;
     /// `ALTER TABLE … ADD COLUMN` can be instant (MySQL 8.0.12, MariaDB 10.3.2).
     fn adds_columns_instantly(&self) -> bool;
+    /// The statement that empties the binary log (`RESET BINARY LOGS AND GTIDS` from MySQL 8.2, `RESET MASTER` else).
+    fn reset_binary_log(&self) -> &'static str;
 }
 
 impl Ability for Flavor {
@@ -46,5 +48,8 @@ impl Ability for Flavor {
     }
     fn adds_columns_instantly(&self) -> bool {
         self.at_least_mysql(8, 0, 12) || self.at_least_mariadb(10, 3, 2)
+    }
+    fn reset_binary_log(&self) -> &'static str {
+        if self.at_least_mysql(8, 2, 0) { "RESET BINARY LOGS AND GTIDS" } else { "RESET MASTER" }
     }
 }

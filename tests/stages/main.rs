@@ -4,6 +4,8 @@
 //! module here and in the list of `main`. A trial asks `servers.each()` or `servers.mysql()` for a running server and
 //! `fresh_database()` for a database of its own. The servers belong to `main`, which ends them: a static would not be dropped.
 
+#![allow(clippy::print_stdout)]
+
 mod sandbox;
 mod seed;
 mod servers;

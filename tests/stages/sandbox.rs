@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use mysql_rehearsal::progress::Silent;
+use mysql_rehearsal::progress::{Progress, Silent, Unit};
 use mysql_rehearsal::sandbox::{Instance, Kind, Request, Sandbox, existing, lease};
 use mysql_rehearsal::server::role::Role;
 
@@ -55,7 +55,75 @@ pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
             existing_must_prove(flavor, kind)
         }));
     }
+    for (vendor, flavor, kind) in [("mysql", MYSQL, Kind::Container), ("mariadb", MARIADB, Kind::Process)] {
+        let name = format!("sandbox::rewinding_1_5_gb_takes_under_10_seconds_on_{vendor}");
+        // Half a minute of filling: on demand (`-- --ignored`), alone, with its figures on standard output.
+        trials.push(Trial::test(name, move || large(flavor, kind)).with_ignored_flag(true));
+    }
     trials
+}
+
+/// Tells each stage on standard output, with the time since the last.
+struct Told(std::sync::Mutex<Instant>);
+
+impl Progress for Told {
+    fn stage(&self, what: &str, _unit: Unit, _total: Option<u64>) {
+        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        println!("  +{:.1?}, {what}", since.elapsed());
+        *since = Instant::now();
+    }
+    fn at(&self, _done: u64) {}
+    fn note(&self, line: &str) {
+        println!("  {line}");
+    }
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+fn large(flavor: &str, kind: Kind) -> Result<(), Failed> {
+    let cache = cache()?;
+    let mut request = request(flavor, kind)?;
+    request.cache = Some(cache.path().to_owned());
+    request.keep_cache = true;
+    let started = Instant::now();
+    let mut filling = Duration::ZERO;
+    let mut fill = |instance: &Instance| {
+        let since = Instant::now();
+        let mut session = instance.writer(Role::Seeder)?;
+        session.execute("CREATE DATABASE app")?;
+        session.execute(
+            "CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, n INT, pad VARCHAR(1000) CHARSET latin1, KEY (n))",
+        )?;
+        session.execute("INSERT INTO app.t (n, pad) VALUES (1, REPEAT('x', 1000)), (2, REPEAT('y', 1000))")?;
+        for _ in 0..16 {
+            session.execute("INSERT INTO app.t (n, pad) SELECT n + id, pad FROM app.t")?;
+        }
+        for _ in 0..9 {
+            session.execute("INSERT INTO app.t (n, pad) SELECT n + id, pad FROM app.t LIMIT 131072")?;
+        }
+        filling = since.elapsed();
+        Ok(())
+    };
+    let mut sandbox = Sandbox::prepare(&request, &mut fill, &Silent)?;
+    println!("{flavor}: prepared in {:.1?}, {filling:.1?} of them filling", started.elapsed());
+    for _ in 0..3 {
+        sandbox.instance().writer(Role::Seeder)?.execute("DELETE FROM app.t WHERE id < 20000")?;
+        let since = Instant::now();
+        sandbox.rewind(&Told(since.into()))?;
+        println!("{flavor}: rewound in {:.1?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    }
+    let since = Instant::now();
+    let checkpoint = sandbox.checkpoint(&Silent)?;
+    println!("{flavor}: checkpoint and restart in {:.1?}", since.elapsed());
+    drop(checkpoint);
+    drop(sandbox);
+    let since = Instant::now();
+    let sandbox = Sandbox::prepare(&request, &mut |_| Err(anyhow::anyhow!("filled again")), &Silent)?;
+    println!("{flavor}: prepared from the cache in {:.1?}", since.elapsed());
+    drop(sandbox);
+    Ok(())
 }
 
 fn forced_settings_hold(instance: &Instance) -> Result<(), Failed> {
