@@ -117,6 +117,11 @@ impl Launch {
         self.root.join("log").join("error.log")
     }
 
+    /// The server's process id, as it writes it.
+    pub(super) fn process_file(&self) -> PathBuf {
+        self.root.join("mysql.pid")
+    }
+
     /// The server's temporary files.
     pub(super) fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
@@ -144,7 +149,7 @@ impl Launch {
         variables
     }
 
-    /// Makes the directories, the data directory excepted when `fresh` is false.
+    /// Makes the directories that are not there.
     pub(super) fn make_directories(&self) -> Result<()> {
         for path in [self.root.clone(), self.data(), self.root.join("log"), self.temporary(), self.sockets.clone()] {
             fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -155,8 +160,7 @@ impl Launch {
 
     /// Removes what a killed server leaves in the way of the next one.
     pub(super) fn clear_remains(&self) -> Result<()> {
-        for name in ["mysql.sock", "mysql.sock.lock", "mysql.pid"] {
-            let path = self.sockets.join(name);
+        for path in [self.socket(), self.sockets.join("mysql.sock.lock"), self.process_file()] {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| format!("cannot remove {}", path.display()));

@@ -189,6 +189,7 @@ impl Member {
         if !self.launch.data().join("ib_buffer_pool").exists() {
             return Ok(());
         }
+        progress.stage("warming the buffer pool", Unit::Waiting, None);
         let mut session = self.instance.reader(Role::Keeper)?;
         let until = Instant::now() + Duration::from_secs(120);
         let mut since = Instant::now();
