@@ -203,3 +203,65 @@ fn short(seconds: f64) -> String {
         s => trimmed(format!("{:.1}", s / 60.0), "min"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::record::{Allowance, BudgetLine};
+    use crate::advise::specimen::{Specimen, shop};
+
+    fn specimen() -> Specimen {
+        Specimen::of("DELETE FROM page_views WHERE id < 5; UPDATE orders SET status = 'x'")
+            .changes(1, 4, 0.1)
+            .changes(2, 2_000_000, 50.0)
+            .blocks(1, "page_views", ProbeKind::Read, 0.31)
+            .blocks(2, "orders", ProbeKind::Update, 50.71)
+    }
+
+    fn line(specimen: &Specimen, limit: &str) -> BudgetLine {
+        specimen.judge().budget.into_iter().find(|line| line.limit == limit).expect("the line")
+    }
+
+    #[test]
+    fn what_nobody_limited_may_wait_a_second() {
+        let read = line(&specimen(), "longest_blocked_read");
+        assert_eq!((read.allowed.as_str(), read.observed.as_str(), read.ok), ("1s", "310ms", true));
+        let write = line(&specimen(), "longest_blocked_write");
+        assert_eq!((write.allowed.as_str(), write.observed.as_str(), write.ok), ("1s", "50.7s", false));
+        assert_eq!(write.basis, "measured");
+    }
+
+    #[test]
+    fn a_tables_own_limit_stands_over_the_general_one() {
+        let mut specimen = specimen();
+        let own = TableBudget { longest_blocked_write: Some(Span(None)), ..TableBudget::default() };
+        specimen.budget.tables.insert(shop("orders"), own);
+        assert!(line(&specimen, "longest_blocked_write").ok, "orders are judged by their own limit");
+        let own = line(&specimen, "tables.shop.orders.longest_blocked_write");
+        assert_eq!((own.allowed.as_str(), own.ok), ("none", true));
+    }
+
+    #[test]
+    fn rows_and_what_was_not_measured_are_held_too() {
+        let mut specimen = specimen();
+        specimen.budget.rows_per_statement = Some(Count(100_000));
+        specimen.budget.replica_lag = Some(Span(Some(Duration::from_secs(10))));
+        let rows = line(&specimen, "rows_per_statement");
+        assert_eq!((rows.allowed.as_str(), rows.observed.as_str(), rows.ok), ("100k", "2M", false));
+        let lag = line(&specimen, "replica_lag");
+        assert_eq!((lag.allowed.as_str(), lag.observed.as_str(), lag.ok), ("10s", "not measured", false));
+    }
+
+    #[test]
+    fn an_accepted_wait_does_not_count() {
+        let mut specimen = specimen();
+        specimen.allow.push(Allowance {
+            rule: "blocked-writes".into(),
+            statement: Some("s2".into()),
+            reason: "at night".into(),
+            until: None,
+        });
+        let write = line(&specimen, "longest_blocked_write");
+        assert_eq!((write.observed.as_str(), write.ok), ("0s (accepted: s2)", true));
+    }
+}

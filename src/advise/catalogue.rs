@@ -26,3 +26,38 @@ pub const SCHEMA: &str = include_str!("rules/schema.sql");
 pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_rule_is_whole_and_its_id_is_its_pattern() {
+        let ids: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), RULES.len(), "ids are unique");
+        for rule in RULES {
+            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
+            assert!(rule.id.chars().all(kebab) && !rule.id.starts_with("ban-"), "{}", rule.id);
+            for (what, text) in [("what", rule.what), ("why", rule.why), ("instead", rule.instead)] {
+                assert!(text.len() > 20 && !text.contains("  "), "{}: {what}", rule.id);
+            }
+            assert!(rule.risky.contains(';') && rule.safer.contains(';') && rule.risky != rule.safer, "{}", rule.id);
+            assert_eq!(find(rule.id).map(|found| found.id), Some(rule.id));
+        }
+    }
+
+    #[test]
+    fn every_rule_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/advise/rules");
+        let names = std::fs::read_dir(folder).expect("the rules").flatten().map(|entry| entry.file_name());
+        let files: BTreeSet<String> = names
+            .filter_map(|name| {
+                name.to_str().and_then(|name| name.strip_suffix(".rs")).map(|name| name.replace('_', "-"))
+            })
+            .filter(|name| name != "mod")
+            .collect();
+        assert_eq!(files, RULES.iter().map(|rule| rule.id.to_owned()).collect());
+    }
+}

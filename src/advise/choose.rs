@@ -90,3 +90,55 @@ pub fn within(observations: &[Observation], budget: &Budget) -> bool {
         limit.0.is_none_or(|limit| blocked.longest_seconds <= limit.as_secs_f64())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::specimen::{blocked, observation, statement, trial};
+    use crate::watch::record::ProbeKind;
+
+    fn original() -> Observation {
+        let mut seen = observation(statement(1, "DELETE FROM page_views"), 9_000_000, 59.0);
+        seen.blocked.push(blocked("page_views", ProbeKind::Update, 50.71));
+        seen
+    }
+
+    fn chosen(trials: &[Trial], original: &Observation) -> Option<String> {
+        choose(trials, original, &Budget::default()).map(|choice| trials[choice.index].alternative.id.clone())
+    }
+
+    #[test]
+    fn a_swap_is_taken_before_a_faster_truncate_because_it_keeps_the_rows() {
+        let original = original();
+        let mut trials = vec![
+            trial(&original, "truncate", 0.20, 0.2),
+            trial(&original, "swap", 0.31, 0.02),
+            trial(&original, "batches", 105.0, 0.11),
+        ];
+        assert_eq!(chosen(&trials, &original).as_deref(), Some("swap"));
+        let why = choose(&trials, &original, &Budget::default()).expect("a choice").why;
+        assert_eq!(
+            why,
+            "gives the same result in 0.31 s and blocks nobody, where the original blocks for 50.7 s; it keeps the old \
+             table, which is the undo until the first write"
+        );
+        trials[1].proof.same_result = false;
+        assert_eq!(chosen(&trials, &original).as_deref(), Some("truncate"), "what differs is never taken");
+        trials[0].completed = false;
+        assert_eq!(chosen(&trials, &original).as_deref(), Some("batches"));
+    }
+
+    #[test]
+    fn the_budget_comes_before_the_undo() {
+        let original = original();
+        let trials = vec![trial(&original, "swap", 0.3, 1.5), trial(&original, "truncate", 0.3, 0.3)];
+        assert_eq!(chosen(&trials, &original).as_deref(), Some("truncate"));
+    }
+
+    #[test]
+    fn what_blocks_nobody_stays_as_it_is() {
+        let mut original = original();
+        original.blocked.clear();
+        assert_eq!(chosen(&[trial(&original, "swap", 0.3, 0.01)], &original), None);
+    }
+}

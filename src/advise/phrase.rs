@@ -58,6 +58,12 @@ pub fn rows(figure: Figure) -> String {
     }
 }
 
+/// `all 9,000,000 rows`, or `all of about 9,000,000 rows` where nobody counted.
+pub fn all_rows(figure: Figure) -> String {
+    let rows = rows(figure);
+    if rows.starts_with("about") { format!("all of {rows}") } else { format!("all {rows}") }
+}
+
 /// A basis by its word.
 pub fn basis(basis: Basis) -> &'static str {
     match basis {

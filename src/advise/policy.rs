@@ -74,3 +74,49 @@ fn note(rule: &str, severity: Severity, allowance: &Allowance, statement: Option
     let evidence = [("allowed_rule".to_owned(), allowance.rule.clone().into())].into();
     Finding { rule: rule.to_owned(), severity, statement, message, evidence }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::advise::record::{Allowance, Findings, Severity};
+    use crate::advise::rules::drop_table::RULE;
+    use crate::advise::specimen::Specimen;
+
+    fn judged(rule: &str, statement: Option<&str>, until: Option<&str>) -> Findings {
+        let mut specimen = Specimen::of(RULE.risky).with(1, |seen| seen.statement.name = Some("old-views".into()));
+        specimen.allow.push(Allowance {
+            rule: rule.into(),
+            statement: statement.map(str::to_owned),
+            reason: "kept elsewhere".into(),
+            until: until.map(str::to_owned),
+        });
+        specimen.judge()
+    }
+
+    #[test]
+    fn an_accepted_finding_stays_as_information_with_its_reason() {
+        for name in [None, Some("s1"), Some("old-views")] {
+            let findings = judged("drop-table", name, Some("2026-11-20")).findings;
+            assert_eq!(findings.len(), 1, "its last day is a day on which it holds");
+            assert_eq!(findings[0].severity, Severity::Info);
+            assert!(findings[0].message.ends_with("(accepted until 2026-11-20: kept elsewhere)"));
+        }
+    }
+
+    #[test]
+    fn an_allowance_that_ran_out_no_longer_counts_and_is_said() {
+        for until in ["2026-11-19", "soon"] {
+            let findings = judged("drop-table", None, Some(until)).findings;
+            assert_eq!(findings.len(), 2);
+            assert!(findings.iter().all(|finding| finding.severity == Severity::Warning), "{findings:?}");
+            assert!(findings.iter().any(|finding| finding.rule == super::EXPIRED && finding.message.contains(until)));
+        }
+    }
+
+    #[test]
+    fn an_allowance_that_nothing_needs_is_said() {
+        for (rule, statement) in [("drop-column", None), ("drop-table", Some("s2"))] {
+            let findings = judged(rule, statement, None).findings;
+            assert!(findings.iter().any(|finding| finding.rule == super::UNUSED), "{rule}");
+        }
+    }
+}

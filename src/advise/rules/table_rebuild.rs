@@ -62,13 +62,13 @@ fn judge(subject: &Subject<'_>, table: &TableName, facts: DdlFacts, time: f64) -
         Algorithm::Inplace | Algorithm::Instant => "rebuilds in place",
     };
     let of = match (rows, size) {
-        (Some(figure), Some(size)) => format!("{} ({})", phrase::rows(figure), bytes(size)),
-        (Some(figure), None) => phrase::rows(figure),
-        (None, _) => "rows".to_owned(),
+        (Some(figure), Some(size)) => format!("{} ({})", phrase::all_rows(figure), bytes(size)),
+        (Some(figure), None) => phrase::all_rows(figure),
+        (None, _) => "all rows".to_owned(),
     };
     let on = if harm.is_some() { String::new() } else { format!(" of {table}") };
     let verb = subject.kind().name().replace('_', " ").to_uppercase();
-    let cause = format!("{} {how} all {of}{on} in {}", phrase::each(subject, &verb), seconds(time));
+    let cause = format!("{} {how} {of}{on} in {}", phrase::each(subject, &verb), seconds(time));
     let cure = match facts.algorithm {
         Algorithm::Copy => {
             "split off the clause that needs the copy, or use an online copy tool; with ALGORITHM=INPLACE the server \
