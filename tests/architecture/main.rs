@@ -10,7 +10,8 @@ const STAGES: &[&str] = &[
     "pipeline", "cli",
 ];
 
-/// Below all stages: anybody may import these. `artifact` loads and saves, so pure folders may not.
+/// Below all stages: anybody may import these. Of `artifact`, which loads and saves, pure folders may only write a
+/// record as text.
 const FOUNDATION: &[&str] = &["progress", "problem", "quantity", "artifact"];
 
 /// Folders that do no I/O, and that take from others nothing but records.
@@ -36,10 +37,17 @@ impl Source {
         self.name.split_once('/').map(|(folder, _)| folder)
     }
 
-    /// The text before its unit tests, comments taken out: what the program is made of.
+    /// The text before its unit tests, comments taken out: what the program is made of. Empty for a file of tests.
     fn code(&self) -> String {
+        if self.is_tests() {
+            return String::new();
+        }
         let program = self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         program.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    }
+
+    fn is_tests(&self) -> bool {
+        self.name.ends_with("/tests.rs")
     }
 
     /// Modules that it imports from other stages: `("survey", "record")` for `use crate::survey::record::Survey;`.
@@ -183,17 +191,7 @@ fn pure_folders_take_records_only() {
 
 #[test]
 fn pure_folders_do_no_input_or_output() {
-    let words = [
-        "std::fs",
-        "std::net",
-        "std::process",
-        "std::env",
-        "std::thread",
-        "File::",
-        "fs::read",
-        "mysql::",
-        "testcontainers",
-    ];
+    let words = ["std::fs", "std::net", "std::process", "std::env", "File::", "fs::read", "mysql::", "testcontainers"];
     let mut broken = Vec::new();
     for source in sources() {
         if source.folder().is_some_and(|folder| PURE.contains(&folder)) && source.name != READS_FILES {
@@ -266,7 +264,7 @@ fn files_stay_short_and_say_what_they_are_for() {
         if lines > LONGEST && !source.name.ends_with("record.rs") {
             broken.push(format!("src/{} has {lines} lines", source.name));
         }
-        if !source.text.starts_with("//! ") {
+        if !source.text.starts_with("//! ") && !source.is_tests() {
             broken.push(format!("src/{} does not begin with its charter (//!)", source.name));
         }
         let stem = Path::new(&source.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
