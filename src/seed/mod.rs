@@ -10,6 +10,7 @@ pub mod record;
 pub mod schema;
 
 mod draw;
+mod dump_text;
 mod fill;
 mod indexes;
 mod keys;

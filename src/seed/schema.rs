@@ -125,22 +125,23 @@ fn run_in(writer: &mut Writer, database: &str, create: &str, mode: Option<&str>)
     done
 }
 
-/// Views and programs run with the rights of their definer, so each definer that the server lacks is created, locked
-/// and with all rights: which rights it has in production is not known, and missing ones would only stop the rehearsal.
 fn create_definers<'a>(writer: &mut Writer, definitions: impl Iterator<Item = &'a String>) -> Result<()> {
     let accounts: BTreeSet<String> = definitions.filter_map(|create| definer(create)).collect();
-    for account in accounts {
-        let create = |lock: &str| format!("CREATE USER IF NOT EXISTS {account}{lock}");
-        // MariaDB before 10.4 cannot lock an account.
-        let created = writer.execute(&create(" ACCOUNT LOCK")).or_else(|_| writer.execute(&create("")));
-        let granted = created.and_then(|_| writer.execute(&format!("GRANT ALL PRIVILEGES ON *.* TO {account}")));
-        granted.with_context(|| format!("cannot create the definer {account}"))?;
-    }
-    Ok(())
+    accounts.iter().try_for_each(|account| create_definer(writer, account))
+}
+
+/// Views and programs run with the rights of their definer, so a definer that the server lacks is created, locked and
+/// with all rights: which rights it has in production is not known, and missing ones would only stop the rehearsal.
+pub(super) fn create_definer(writer: &mut Writer, account: &str) -> Result<()> {
+    let create = |lock: &str| format!("CREATE USER IF NOT EXISTS {account}{lock}");
+    // MariaDB before 10.4 cannot lock an account.
+    let created = writer.execute(&create(" ACCOUNT LOCK")).or_else(|_| writer.execute(&create("")));
+    let granted = created.and_then(|_| writer.execute(&format!("GRANT ALL PRIVILEGES ON *.* TO {account}")));
+    granted.map(drop).with_context(|| format!("cannot create the definer {account}"))
 }
 
 /// The account in `` DEFINER=`user`@`host` ``, as written; none for a role or for `root`.
-fn definer(create: &str) -> Option<String> {
+pub(super) fn definer(create: &str) -> Option<String> {
     let (_, rest) = create.split_once("DEFINER=`")?;
     let (user, rest) = rest.split_once("`@`")?;
     let (host, _) = rest.split_once('`')?;

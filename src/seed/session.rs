@@ -85,6 +85,21 @@ impl<'a> Opened<'a> {
         Ok(opened)
     }
 
+    /// Sets a number of the server until it is put back; sessions opened after this have it.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub fn set(&mut self, variable: &str, value: u64) -> Result<()> {
+        let mut writer = open(self.instance)?;
+        let cannot = || format!("cannot set {variable}");
+        let before: Option<u64> = writer.first(&format!("SELECT @@GLOBAL.{variable}")).with_context(cannot)?;
+        if let Some(before) = before {
+            writer.execute(&format!("SET GLOBAL {variable} = {value}")).with_context(cannot)?;
+            self.undo.push(format!("SET GLOBAL {variable} = {before}"));
+        }
+        Ok(())
+    }
+
     /// Puts the server back.
     ///
     /// # Errors

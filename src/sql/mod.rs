@@ -17,7 +17,7 @@ pub mod record;
 mod rewrite;
 pub mod script;
 pub mod session_state;
-mod split;
+pub mod split;
 mod tables;
 mod token;
 mod tokens;
