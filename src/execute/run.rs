@@ -211,8 +211,8 @@ impl<'a> Executor<'a> {
         }
         if close && statement.reading.kind.is_dml() && ran.outcome == Outcome::Done {
             self.read_row_locks(statement, wrapped, &mut ran)?;
-        } else if let Some(session) = self.sessions.get_mut(&number) {
-            session.point = None;
+        } else {
+            self.pass_row_locks(statement, &ran);
         }
         if wrapped {
             self.commit(number, &mut ran)?;
@@ -308,16 +308,21 @@ impl<'a> Executor<'a> {
     fn read_row_locks(&mut self, statement: &Statement, wrapped: bool, ran: &mut Ran) -> Result<(), Fault> {
         let Some(session) = self.sessions.get_mut(&statement.session) else { return Ok(()) };
         let open = wrapped || session.transactions.is_open();
-        let start = if wrapped || ran.transaction.is_some() { session.point.take().unwrap_or((0, 0)) } else { (0, 0) };
+        let start = match session.point {
+            _ if wrapped => Some((0, 0)),
+            (number, point) if number == ran.transaction => point,
+            _ => Some((0, 0)),
+        };
+        session.point = (ran.transaction, None);
         if !self.conditions.pauses || !open {
             return Ok(());
         }
         let connection = session.writer.connection_id();
         let transaction =
             self.transactions.lock().unwrap_or_else(PoisonError::into_inner).now(connection)?.unwrap_or_default();
-        if !wrapped {
-            session.point = Some((transaction.rows_locked, transaction.rows_modified));
-        }
+        session.point.1 = Some((transaction.rows_locked, transaction.rows_modified));
+        // A statement before it in the transaction was not looked at: the two cannot be told apart.
+        let Some(start) = start else { return Ok(()) };
         ran.rows.locked = Some(transaction.rows_locked.saturating_sub(start.0));
         let written = &statement.reading.effect.writes;
         let counted_once = matches!(statement.reading.kind, Kind::Delete | Kind::Insert)
@@ -330,6 +335,19 @@ impl<'a> Executor<'a> {
             None
         };
         Ok(())
+    }
+
+    /// A statement passed whose row locks were not read: unless it takes none, what its transaction held before is no
+    /// longer known.
+    fn pass_row_locks(&mut self, statement: &Statement, ran: &Ran) {
+        let Some(session) = self.sessions.get_mut(&statement.session) else { return };
+        let fresh = session.point.0 != ran.transaction;
+        let point = if fresh { Some((0, 0)) } else { session.point.1 };
+        let takes_none = matches!(
+            statement.reading.kind,
+            Kind::Begin | Kind::Select | Kind::Set | Kind::Use | Kind::Show | Kind::Explain | Kind::Savepoint
+        ) && transactions::grip(statement).is_empty();
+        session.point = (ran.transaction, point.filter(|_| takes_none));
     }
 
     /// Rows that the session's thread has read through its handlers so far.

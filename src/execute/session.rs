@@ -27,8 +27,8 @@ pub struct Session {
     pub last_digest: String,
     /// The next statement must follow the last one without anything between.
     pub fragile: bool,
-    /// Row locks and changed rows of the open transaction when they were last read, and still right.
-    pub point: Option<(u64, u64)>,
+    /// Row locks and changed rows of a transaction (by its number) when they were last read, as long as they are right.
+    pub point: (Option<u32>, Option<(u64, u64)>),
 }
 
 impl Session {
@@ -62,7 +62,7 @@ impl Session {
             own_time: false,
             last_digest: String::new(),
             fragile: false,
-            point: None,
+            point: (None, None),
         })
     }
 }

@@ -21,6 +21,8 @@ use crate::sql::record::TableName;
 pub const BLOCKED: f64 = 0.05;
 /// Finished windows that may wait for late answers before look-alikes share one.
 const MANY: usize = 1000;
+/// Failures of one number, of one kind of request on one table, that get a line each in the timeline.
+const TOLD: u32 = 100;
 
 /// Until when a statement's locks live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,7 @@ struct Ledger {
     changed_by: BTreeMap<TableName, String>,
     late: BTreeMap<String, BTreeMap<(TableName, ProbeKind, u16), (String, u64)>>,
     held: BTreeMap<(u32, String, String), Held>,
+    told: BTreeMap<(TableName, ProbeKind, u16), u32>,
 }
 
 #[derive(Debug)]
@@ -267,7 +270,11 @@ impl Witness {
     /// A probe was answered.
     pub fn answer(&self, answer: &Answer<'_>) {
         let wait = answer.answered - answer.due;
-        if wait > BLOCKED || answer.fault.is_some() {
+        let tells = match answer.fault {
+            Some(fault) => self.ledger().tells(answer, fault),
+            None => wait > BLOCKED,
+        };
+        if tells {
             self.timeline.add(&Entry::Probe {
                 at: answer.due,
                 seconds: wait,
@@ -465,6 +472,13 @@ impl Ledger {
         }
         let longest = known.into_iter().max_by(|a, b| (a.2 - a.1).total_cmp(&(b.2 - b.1)));
         longest.map(|part| (part.0, answer.due, answer.answered)).into_iter().collect()
+    }
+
+    /// A failure is worth a line: the same one fails at every request once a table is gone.
+    fn tells(&mut self, answer: &Answer<'_>, fault: &Fault) -> bool {
+        let told = self.told.entry((answer.table.clone(), answer.probe, fault.number)).or_insert(0);
+        *told = told.saturating_add(1);
+        *told <= TOLD
     }
 
     fn fail(&mut self, answer: &Answer<'_>, fault: &Fault, neighbours: Option<&BTreeSet<TableName>>) {

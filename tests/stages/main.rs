@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout)]
 
+mod replay;
 mod sandbox;
 mod seed;
 mod servers;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     }
     let servers = Arc::new(Servers::default());
     let mut trials = Vec::new();
+    trials.extend(replay::trials(&servers));
     trials.extend(sandbox::trials(&servers));
     trials.extend(seed::trials(&servers));
     trials.extend(survey::trials(&servers));
