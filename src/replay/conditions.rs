@@ -22,6 +22,8 @@ use crate::watch::witness::Witness;
 
 /// Tables that are probed at most.
 const TABLES: usize = 16;
+/// Connections that the server must have room for: up to 92 probes beside everything else.
+const CONNECTIONS: u64 = 400;
 /// How long the server is given to come to rest.
 const PATIENCE: f64 = 300.0;
 /// Cores that an idle server uses at most.
@@ -108,7 +110,10 @@ pub fn prepare_probes(keeper: &mut Writer) -> Result<(), Fault> {
         "CREATE TABLE IF NOT EXISTS {table} (id INT NOT NULL PRIMARY KEY, n BIGINT NOT NULL) ENGINE = InnoDB"
     ))?;
     keeper.execute(&format!("REPLACE INTO {table} VALUES (1, 0)"))?;
-    keeper.execute("SET GLOBAL max_connections = GREATEST(@@GLOBAL.max_connections, 400)")?;
+    let connections = keeper.first::<(u64,)>("SELECT @@GLOBAL.max_connections")?.map_or(0, |(most,)| most);
+    if connections < CONNECTIONS {
+        keeper.execute(&format!("SET GLOBAL max_connections = {CONNECTIONS}"))?;
+    }
     Ok(())
 }
 
