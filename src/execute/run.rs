@@ -5,10 +5,11 @@
 //! session where the script would notice: between a statement and `ROW_COUNT()`, or after `SET TRANSACTION`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::ask;
+use super::look::reaching;
 use super::record::{Outcome, Ran, RowCounts, Warning};
 use super::session::{Session, looks_back, looks_forward};
 use super::transactions::{self, Step};
@@ -17,7 +18,7 @@ use crate::server::fault::Fault;
 use crate::server::flavor::Flavor;
 use crate::server::role::Role;
 use crate::server::session::ReadOnly;
-use crate::sql::record::{Confidence, Kind, Statement, TableName};
+use crate::sql::record::{Kind, Statement, TableName};
 use crate::survey::record::Survey;
 use crate::watch::key_ring::KeyRing;
 use crate::watch::record::Entry;
@@ -56,7 +57,7 @@ pub struct Executor<'a> {
     pub(super) sessions: BTreeMap<u32, Session>,
     pub(super) rings: BTreeMap<TableName, Arc<KeyRing>>,
     known: BTreeMap<String, (u64, f64)>,
-    reaching: BTreeSet<TableName>,
+    pub(super) reaching: BTreeSet<TableName>,
     numbered: u32,
 }
 
@@ -274,109 +275,10 @@ impl<'a> Executor<'a> {
         session.writer.execute(&format!("SET timestamp = {}, {seeds}", base + place)).map(drop)
     }
 
-    /// True when running it as `BEGIN; …; COMMIT` is the same as running it alone: rows of tables that can roll back,
-    /// all of them known.
-    fn may_wrap(&self, statement: &Statement) -> bool {
-        let reading = &statement.reading;
-        let written: BTreeSet<&TableName> = reading.effect.writes.union(&reading.effect.empties).collect();
-        reading.kind.is_dml()
-            && reading.confidence != Confidence::Unknown
-            && !reading.effect.temporary
-            && !written.is_empty()
-            && written.iter().all(|table| {
-                self.survey.tables.get(*table).is_some_and(|facts| facts.is_transactional())
-                    && self
-                        .trigger_targets(table)
-                        .all(|target| self.survey.tables.get(target).is_some_and(|facts| facts.is_transactional()))
-            })
-    }
-
-    fn trigger_targets<'b>(&'b self, table: &'b TableName) -> impl Iterator<Item = &'b TableName> {
-        self.survey
-            .triggers
-            .values()
-            .filter(move |trigger| trigger.table == *table)
-            .flat_map(|trigger| &trigger.touches)
-    }
-
-    fn is_transactional(&self, statement: &Statement) -> bool {
-        let tables = statement.reading.effect.tables();
-        tables.iter().all(|table| self.survey.tables.get(table).is_none_or(|facts| facts.is_transactional()))
-    }
-
-    /// Rows locked and rows changed beyond those reported, from `innodb_trx` before the commit (dba.md D16).
-    fn read_row_locks(&mut self, statement: &Statement, wrapped: bool, ran: &mut Ran) -> Result<(), Fault> {
-        let Some(session) = self.sessions.get_mut(&statement.session) else { return Ok(()) };
-        let open = wrapped || session.transactions.is_open();
-        let start = match session.point {
-            _ if wrapped => Some((0, 0)),
-            (number, point) if number == ran.transaction => point,
-            _ => Some((0, 0)),
-        };
-        session.point = (ran.transaction, None);
-        if !self.conditions.pauses || !open {
-            return Ok(());
-        }
-        let connection = session.writer.connection_id();
-        let transaction =
-            self.transactions.lock().unwrap_or_else(PoisonError::into_inner).now(connection)?.unwrap_or_default();
-        session.point.1 = Some((transaction.rows_locked, transaction.rows_modified));
-        // A statement before it in the transaction was not looked at: the two cannot be told apart.
-        let Some(start) = start else { return Ok(()) };
-        ran.rows.locked = Some(transaction.rows_locked.saturating_sub(start.0));
-        let written = &statement.reading.effect.writes;
-        let counted_once = matches!(statement.reading.kind, Kind::Delete | Kind::Insert)
-            || (statement.reading.kind == Kind::Update && !written.is_empty());
-        ran.rows.cascaded = if !written.iter().any(|table| self.reaching.contains(table)) {
-            Some(0)
-        } else if counted_once {
-            Some(transaction.rows_modified.saturating_sub(start.1).saturating_sub(ran.rows.affected))
-        } else {
-            None
-        };
-        Ok(())
-    }
-
-    /// A statement passed whose row locks were not read: unless it takes none, what its transaction held before is no
-    /// longer known.
-    fn pass_row_locks(&mut self, statement: &Statement, ran: &Ran) {
-        let Some(session) = self.sessions.get_mut(&statement.session) else { return };
-        let fresh = session.point.0 != ran.transaction;
-        let point = if fresh { Some((0, 0)) } else { session.point.1 };
-        let takes_none = matches!(
-            statement.reading.kind,
-            Kind::Begin | Kind::Select | Kind::Set | Kind::Use | Kind::Show | Kind::Explain | Kind::Savepoint
-        ) && transactions::grip(statement).is_empty();
-        session.point = (ran.transaction, point.filter(|_| takes_none));
-    }
-
-    /// Rows that the session's thread has read through its handlers so far.
-    fn handlers(&mut self, thread: Option<u64>) -> Result<Option<u64>, Fault> {
-        let Some(thread) = thread else { return Ok(None) };
-        let sum = self.reader.first::<(Option<u64>,)>(&format!(
-            "SELECT CAST(SUM(VARIABLE_VALUE) AS UNSIGNED) FROM performance_schema.status_by_thread \
-             WHERE THREAD_ID = {thread} AND VARIABLE_NAME LIKE 'Handler\\_read%'"
-        ));
-        match sum {
-            Err(fault) if fault.is_connection_lost() => Err(fault),
-            answer => Ok(answer.ok().flatten().and_then(|(sum,)| sum)),
-        }
-    }
-
     pub(super) fn warnings(&mut self, number: u32) -> Result<Vec<Warning>, Fault> {
         let rows = self.session(number)?.writer.rows::<(String, u16, String)>("SHOW WARNINGS LIMIT 10")?;
         Ok(rows.into_iter().map(|(level, number, message)| Warning { level, number, message }).collect())
     }
-}
-
-/// Tables whose rows reach others when they change: parents of cascading keys, and tables with triggers.
-fn reaching(survey: &Survey) -> BTreeSet<TableName> {
-    let cascades = |action: &str| action.eq_ignore_ascii_case("cascade") || action.eq_ignore_ascii_case("set null");
-    let keys = survey.tables.values().flat_map(|facts| &facts.foreign_keys);
-    keys.filter(|key| cascades(&key.on_delete) || cascades(&key.on_update))
-        .map(|key| key.parent.clone())
-        .chain(survey.triggers.values().map(|trigger| trigger.table.clone()))
-        .collect()
 }
 
 /// `Rows matched: 3  Changed: 1  Warnings: 0` → 3.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod footprint;
 pub mod key;
 pub mod key_ring;
+mod ledger;
 pub mod metadata_locks;
 pub mod probe;
 pub mod probe_plan;

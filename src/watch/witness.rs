@@ -6,13 +6,13 @@
 //! or trigger ties to it), else to the statement that ran. Everything is attributed as it arrives; nothing but open
 //! windows is kept.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::Clock;
+use super::ledger::{Held, Ledger, Window, into_failed};
 use super::record::{Blocked, Entry, Failed, LockHeld, ProbeKind};
-use super::tally::Tally;
 use super::timeline::Timeline;
 use crate::server::fault::Fault;
 use crate::sql::record::TableName;
@@ -21,8 +21,6 @@ use crate::sql::record::TableName;
 pub const BLOCKED: f64 = 0.05;
 /// Finished windows that may wait for late answers before look-alikes share one.
 const MANY: usize = 1000;
-/// Failures of one number, of one kind of request on one table, that get a line each in the timeline.
-const TOLD: u32 = 100;
 
 /// Until when a statement's locks live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,42 +96,6 @@ pub struct Witness {
     marks: Mutex<Vec<Arc<AtomicU64>>>,
     sessions: Mutex<BTreeMap<u32, u32>>,
     rows: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Ledger {
-    windows: VecDeque<Window>,
-    next: u64,
-    steady: BTreeMap<(TableName, ProbeKind), Tally>,
-    running: bool,
-    changed_by: BTreeMap<TableName, String>,
-    late: BTreeMap<String, BTreeMap<(TableName, ProbeKind, u16), (String, u64)>>,
-    held: BTreeMap<(u32, String, String), Held>,
-    told: BTreeMap<(TableName, ProbeKind, u16), u32>,
-}
-
-#[derive(Debug)]
-struct Window {
-    number: u64,
-    session: u32,
-    digest: String,
-    begin: f64,
-    end: Option<f64>,
-    release: Option<f64>,
-    freed_by: Option<String>,
-    scope: Scope,
-    grip: BTreeSet<TableName>,
-    tallies: BTreeMap<(TableName, ProbeKind), Tally>,
-    failed: BTreeMap<(TableName, ProbeKind, u16), (String, u64)>,
-    locks: BTreeMap<(String, String), f64>,
-    rows_locked: Option<u64>,
-}
-
-#[derive(Debug)]
-struct Held {
-    first: f64,
-    last: f64,
-    owner: u64,
 }
 
 impl Witness {
@@ -392,136 +354,5 @@ impl Mark {
     /// Nothing is to come at all.
     pub fn done(&self) {
         self.at(f64::INFINITY);
-    }
-}
-
-impl Window {
-    fn is_open_at(&self, second: f64) -> bool {
-        self.begin <= second && self.release.is_none_or(|release| second <= release)
-    }
-
-    fn tally(&mut self, answer: &Answer<'_>) -> &mut Tally {
-        self.tallies.entry((answer.table.clone(), answer.probe)).or_default()
-    }
-
-    fn into_seen(self, now: f64) -> Seen {
-        let length = self.release.unwrap_or(now) - self.begin;
-        let blocked = self.tallies.iter().filter(|(_, tally)| tally.waits() > 0);
-        Seen {
-            window: self.number,
-            blocked: blocked.map(|((table, probe), tally)| tally.blocked(table, *probe, self.begin, length)).collect(),
-            failed: into_failed(self.failed),
-            locks: (self.locks.into_iter())
-                .map(|((object, mode), held_seconds)| LockHeld { object, mode, held_seconds })
-                .collect(),
-            rows_locked: self.rows_locked,
-            locks_until: self.freed_by,
-        }
-    }
-}
-
-fn into_failed(failed: BTreeMap<(TableName, ProbeKind, u16), (String, u64)>) -> Vec<Failed> {
-    failed
-        .into_iter()
-        .map(|((table, probe, error), (message, count))| Failed { table, probe, error, message, count })
-        .collect()
-}
-
-impl Ledger {
-    /// The open window at a second that best explains what happens to a table.
-    fn owner(&self, second: f64, table: &TableName, neighbours: Option<&BTreeSet<TableName>>) -> Option<usize> {
-        let mut near = None;
-        let mut any = None;
-        for (index, window) in self.windows.iter().enumerate().rev() {
-            if !window.is_open_at(second) {
-                continue;
-            }
-            if window.grip.contains(table) {
-                return Some(index);
-            }
-            if neighbours.is_some_and(|tables| tables.iter().any(|table| window.grip.contains(table))) {
-                near = near.or(Some(index));
-            }
-            any = any.or(Some(index));
-        }
-        near.or(any)
-    }
-
-    /// A wait cut into the stretches that different statements caused. A stretch too short to count goes with its
-    /// neighbour; when all are, the whole wait is the longest one's.
-    fn owners(&self, answer: &Answer<'_>, neighbours: Option<&BTreeSet<TableName>>) -> Vec<(usize, f64, f64)> {
-        let inside = |second: &f64| *second > answer.due && *second < answer.answered;
-        let mut cuts: Vec<f64> = self.windows.iter().flat_map(|one| [Some(one.begin), one.release]).flatten().collect();
-        cuts.retain(inside);
-        cuts.extend([answer.due, answer.answered]);
-        cuts.sort_by(f64::total_cmp);
-        let mut parts: Vec<(Option<usize>, f64, f64)> = Vec::new();
-        for pair in cuts.windows(2) {
-            let owner = self.owner(f64::midpoint(pair[0], pair[1]), answer.table, neighbours);
-            match parts.last_mut() {
-                Some(last) if owner.is_none() || last.0 == owner => last.2 = pair[1],
-                Some(last) if last.0.is_none() => *last = (owner, last.1, pair[1]),
-                _ => parts.push((owner, pair[0], pair[1])),
-            }
-        }
-        let known: Vec<(usize, f64, f64)> =
-            parts.into_iter().filter_map(|(owner, from, to)| Some((owner?, from, to))).collect();
-        let long: Vec<_> = known.iter().copied().filter(|part| part.2 - part.1 > BLOCKED).collect();
-        if !long.is_empty() {
-            return long;
-        }
-        let longest = known.into_iter().max_by(|a, b| (a.2 - a.1).total_cmp(&(b.2 - b.1)));
-        longest.map(|part| (part.0, answer.due, answer.answered)).into_iter().collect()
-    }
-
-    /// A failure is worth a line: the same one fails at every request once a table is gone.
-    fn tells(&mut self, answer: &Answer<'_>, fault: &Fault) -> bool {
-        let told = self.told.entry((answer.table.clone(), answer.probe, fault.number)).or_insert(0);
-        *told = told.saturating_add(1);
-        *told <= TOLD
-    }
-
-    fn fail(&mut self, answer: &Answer<'_>, fault: &Fault, neighbours: Option<&BTreeSet<TableName>>) {
-        let key = (answer.table.clone(), answer.probe, fault.number);
-        // 1049, 1054, 1146, 1356: the object is gone or is another; that stays the doing of who changed it.
-        let gone = matches!(fault.number, 1049 | 1054 | 1146 | 1356);
-        let culprit = if gone { self.changed_by.get(answer.table).cloned() } else { None };
-        let count = match culprit {
-            Some(id) => self.late.entry(id).or_default().entry(key),
-            None => match self.owner(answer.answered, answer.table, neighbours).or(self.windows.len().checked_sub(1)) {
-                Some(index) => self.windows[index].failed.entry(key),
-                None => return,
-            },
-        };
-        count.or_insert_with(|| (fault.message.clone(), 0)).1 += 1;
-    }
-
-    fn owner_of_lock(&self, session: u32, at: f64, table: Option<&TableName>) -> Option<u64> {
-        let open = || self.windows.iter().rev().filter(|one| one.session == session && one.is_open_at(at));
-        let holder = table.and_then(|table| open().find(|one| one.grip.contains(table)));
-        holder.or_else(|| open().next()).map(|one| one.number)
-    }
-
-    fn drop_missing(&mut self, session: u32, is_there: impl Fn(&str, &str) -> bool) {
-        let gone: Vec<_> =
-            self.held.keys().filter(|key| key.0 == session && !is_there(&key.1, &key.2)).cloned().collect();
-        for key in gone {
-            if let Some(held) = self.held.remove(&key) {
-                self.note_lock(&key, &held);
-            }
-        }
-    }
-
-    fn drop_everything(&mut self) {
-        for (key, held) in std::mem::take(&mut self.held) {
-            self.note_lock(&key, &held);
-        }
-    }
-
-    fn note_lock(&mut self, key: &(u32, String, String), held: &Held) {
-        if let Some(window) = self.windows.iter_mut().find(|one| one.number == held.owner) {
-            let seconds = window.locks.entry((key.1.clone(), key.2.clone())).or_insert(0.0);
-            *seconds = seconds.max(held.last - held.first);
-        }
     }
 }

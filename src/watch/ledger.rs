@@ -1,0 +1,192 @@
+//! The witness's books: windows that are still open to attribution, and the rules by which a wait, a failure or a lock
+//! finds its statement.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::record::{Failed, LockHeld, ProbeKind};
+use super::tally::Tally;
+use super::witness::{Answer, BLOCKED, Scope, Seen};
+use crate::server::fault::Fault;
+use crate::sql::record::TableName;
+
+/// Failures of one number, of one kind of request on one table, that get a line each in the timeline.
+const TOLD: u32 = 100;
+
+/// What is open.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) windows: VecDeque<Window>,
+    pub(super) next: u64,
+    pub(super) steady: BTreeMap<(TableName, ProbeKind), Tally>,
+    pub(super) running: bool,
+    pub(super) changed_by: BTreeMap<TableName, String>,
+    pub(super) late: BTreeMap<String, BTreeMap<(TableName, ProbeKind, u16), (String, u64)>>,
+    pub(super) held: BTreeMap<(u32, String, String), Held>,
+    pub(super) told: BTreeMap<(TableName, ProbeKind, u16), u32>,
+}
+
+/// One statement, from its begin to the moment its locks are freed.
+#[derive(Debug)]
+pub(super) struct Window {
+    pub(super) number: u64,
+    pub(super) session: u32,
+    pub(super) digest: String,
+    pub(super) begin: f64,
+    pub(super) end: Option<f64>,
+    pub(super) release: Option<f64>,
+    pub(super) freed_by: Option<String>,
+    pub(super) scope: Scope,
+    pub(super) grip: BTreeSet<TableName>,
+    pub(super) tallies: BTreeMap<(TableName, ProbeKind), Tally>,
+    pub(super) failed: BTreeMap<(TableName, ProbeKind, u16), (String, u64)>,
+    pub(super) locks: BTreeMap<(String, String), f64>,
+    pub(super) rows_locked: Option<u64>,
+}
+
+/// A lock that samples show.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) first: f64,
+    pub(super) last: f64,
+    pub(super) owner: u64,
+}
+
+impl Window {
+    pub(super) fn is_open_at(&self, second: f64) -> bool {
+        self.begin <= second && self.release.is_none_or(|release| second <= release)
+    }
+
+    pub(super) fn tally(&mut self, answer: &Answer<'_>) -> &mut Tally {
+        self.tallies.entry((answer.table.clone(), answer.probe)).or_default()
+    }
+
+    pub(super) fn into_seen(self, now: f64) -> Seen {
+        let length = self.release.unwrap_or(now) - self.begin;
+        let blocked = self.tallies.iter().filter(|(_, tally)| tally.waits() > 0);
+        Seen {
+            window: self.number,
+            blocked: blocked.map(|((table, probe), tally)| tally.blocked(table, *probe, self.begin, length)).collect(),
+            failed: into_failed(self.failed),
+            locks: (self.locks.into_iter())
+                .map(|((object, mode), held_seconds)| LockHeld { object, mode, held_seconds })
+                .collect(),
+            rows_locked: self.rows_locked,
+            locks_until: self.freed_by,
+        }
+    }
+}
+
+pub(super) fn into_failed(failed: BTreeMap<(TableName, ProbeKind, u16), (String, u64)>) -> Vec<Failed> {
+    failed
+        .into_iter()
+        .map(|((table, probe, error), (message, count))| Failed { table, probe, error, message, count })
+        .collect()
+}
+
+impl Ledger {
+    /// The open window at a second that best explains what happens to a table.
+    pub(super) fn owner(
+        &self,
+        second: f64,
+        table: &TableName,
+        neighbours: Option<&BTreeSet<TableName>>,
+    ) -> Option<usize> {
+        let mut near = None;
+        let mut any = None;
+        for (index, window) in self.windows.iter().enumerate().rev() {
+            if !window.is_open_at(second) {
+                continue;
+            }
+            if window.grip.contains(table) {
+                return Some(index);
+            }
+            if neighbours.is_some_and(|tables| tables.iter().any(|table| window.grip.contains(table))) {
+                near = near.or(Some(index));
+            }
+            any = any.or(Some(index));
+        }
+        near.or(any)
+    }
+
+    /// A wait cut into the stretches that different statements caused. A stretch too short to count goes with its
+    /// neighbour; when all are, the whole wait is the longest one's.
+    pub(super) fn owners(
+        &self,
+        answer: &Answer<'_>,
+        neighbours: Option<&BTreeSet<TableName>>,
+    ) -> Vec<(usize, f64, f64)> {
+        let inside = |second: &f64| *second > answer.due && *second < answer.answered;
+        let mut cuts: Vec<f64> = self.windows.iter().flat_map(|one| [Some(one.begin), one.release]).flatten().collect();
+        cuts.retain(inside);
+        cuts.extend([answer.due, answer.answered]);
+        cuts.sort_by(f64::total_cmp);
+        let mut parts: Vec<(Option<usize>, f64, f64)> = Vec::new();
+        for pair in cuts.windows(2) {
+            let owner = self.owner(f64::midpoint(pair[0], pair[1]), answer.table, neighbours);
+            match parts.last_mut() {
+                Some(last) if owner.is_none() || last.0 == owner => last.2 = pair[1],
+                Some(last) if last.0.is_none() => *last = (owner, last.1, pair[1]),
+                _ => parts.push((owner, pair[0], pair[1])),
+            }
+        }
+        let known: Vec<(usize, f64, f64)> =
+            parts.into_iter().filter_map(|(owner, from, to)| Some((owner?, from, to))).collect();
+        let long: Vec<_> = known.iter().copied().filter(|part| part.2 - part.1 > BLOCKED).collect();
+        if !long.is_empty() {
+            return long;
+        }
+        let longest = known.into_iter().max_by(|a, b| (a.2 - a.1).total_cmp(&(b.2 - b.1)));
+        longest.map(|part| (part.0, answer.due, answer.answered)).into_iter().collect()
+    }
+
+    /// A failure is worth a line: the same one fails at every request once a table is gone.
+    pub(super) fn tells(&mut self, answer: &Answer<'_>, fault: &Fault) -> bool {
+        let told = self.told.entry((answer.table.clone(), answer.probe, fault.number)).or_insert(0);
+        *told = told.saturating_add(1);
+        *told <= TOLD
+    }
+
+    pub(super) fn fail(&mut self, answer: &Answer<'_>, fault: &Fault, neighbours: Option<&BTreeSet<TableName>>) {
+        let key = (answer.table.clone(), answer.probe, fault.number);
+        // 1049, 1054, 1146, 1356: the object is gone or is another; that stays the doing of who changed it.
+        let gone = matches!(fault.number, 1049 | 1054 | 1146 | 1356);
+        let culprit = if gone { self.changed_by.get(answer.table).cloned() } else { None };
+        let count = match culprit {
+            Some(id) => self.late.entry(id).or_default().entry(key),
+            None => match self.owner(answer.answered, answer.table, neighbours).or(self.windows.len().checked_sub(1)) {
+                Some(index) => self.windows[index].failed.entry(key),
+                None => return,
+            },
+        };
+        count.or_insert_with(|| (fault.message.clone(), 0)).1 += 1;
+    }
+
+    pub(super) fn owner_of_lock(&self, session: u32, at: f64, table: Option<&TableName>) -> Option<u64> {
+        let open = || self.windows.iter().rev().filter(|one| one.session == session && one.is_open_at(at));
+        let holder = table.and_then(|table| open().find(|one| one.grip.contains(table)));
+        holder.or_else(|| open().next()).map(|one| one.number)
+    }
+
+    pub(super) fn drop_missing(&mut self, session: u32, is_there: impl Fn(&str, &str) -> bool) {
+        let gone: Vec<_> =
+            self.held.keys().filter(|key| key.0 == session && !is_there(&key.1, &key.2)).cloned().collect();
+        for key in gone {
+            if let Some(held) = self.held.remove(&key) {
+                self.note_lock(&key, &held);
+            }
+        }
+    }
+
+    pub(super) fn drop_everything(&mut self) {
+        for (key, held) in std::mem::take(&mut self.held) {
+            self.note_lock(&key, &held);
+        }
+    }
+
+    pub(super) fn note_lock(&mut self, key: &(u32, String, String), held: &Held) {
+        if let Some(window) = self.windows.iter_mut().find(|one| one.number == held.owner) {
+            let seconds = window.locks.entry((key.1.clone(), key.2.clone())).or_insert(0.0);
+            *seconds = seconds.max(held.last - held.first);
+        }
+    }
+}
