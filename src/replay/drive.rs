@@ -124,19 +124,24 @@ impl<'a> Drive<'a> {
             }
             digest.clone_from(&statement.digest);
             let next = actions.peek().and_then(|next| next.as_ref().ok()).map(Action::statement);
-            let ran = self.act(&action, next).with_context(|| self.lost(statement))?;
+            let ran = self.act(&action, next).map_err(|fault| {
+                let label = match fault.is_connection_lost() {
+                    true => self.lost(statement),
+                    false => format!("cannot run {} ({})", statement.label(), statement.origin),
+                };
+                self.explain(fault).context(label)
+            })?;
             self.done += 1;
             let end = self.witness.clock().now();
             self.span = Some((self.span.map_or(ran.at, |span| span.0), end));
             slow = ran.longest_seconds >= SLOW;
             let fault = ran.outcome.fault().cloned();
             let failed = ran.outcome != Outcome::Done;
-            let label = self.lost(statement);
             fold.push(&action, ran);
             fold.settle(self.witness, false);
             self.progress.check()?;
             if let Some(fault) = fault.filter(Fault::is_connection_lost) {
-                return Err(self.explain(fault).context(label));
+                return Err(self.explain(fault).context(self.lost(statement)));
             }
             well &= !failed;
             if failed && !self.experiment.keep_going {

@@ -190,3 +190,110 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::super::clock::Clock;
+    use super::super::timeline::Timeline;
+    use super::super::witness::{Begun, Witness};
+    use super::*;
+
+    fn name(table: &str) -> TableName {
+        TableName::new("app", table)
+    }
+
+    fn begin(witness: &Witness, id: &str, table: &str, scope: Scope) -> u64 {
+        let grip = [name(table)].into();
+        witness.begin(Begun { id, session: 1, digest: id, grip, changes: BTreeSet::new(), scope })
+    }
+
+    fn waited(witness: &Witness, table: &str, due: f64, answered: f64) {
+        let table = name(table);
+        let probe = ProbeKind::Update;
+        witness.answer(&Answer { table: &table, probe, key: "first", due, answered, interval: 0.02, fault: None });
+    }
+
+    fn pause(milliseconds: u64) {
+        sleep(Duration::from_millis(milliseconds));
+    }
+
+    #[test]
+    fn a_wait_belongs_to_who_took_the_table_until_its_transaction_ends() {
+        let witness = Witness::new(Clock::start(), Timeline::default(), BTreeMap::new());
+        let clock = witness.clock();
+        let first = begin(&witness, "s2", "a", Scope::Transaction);
+        let due = clock.now();
+        witness.end(first, "s2");
+        let second = begin(&witness, "s3", "b", Scope::Transaction);
+        pause(120);
+        witness.end(second, "s3");
+        let commit = begin(&witness, "s4", "", Scope::Own);
+        witness.end(commit, "s4");
+        witness.release(1, Scope::Transaction, Some("s4"));
+        waited(&witness, "a", due, clock.now());
+        let seen = witness.settled(true);
+        assert_eq!(seen.iter().map(|one| one.blocked.len()).collect::<Vec<_>>(), [1, 0, 0], "{seen:#?}");
+        let blocked = &seen[0].blocked[0];
+        assert!(blocked.longest_seconds > 0.1 && blocked.share > 0.8 && blocked.waits > 1, "{blocked:?}");
+        assert_eq!(seen[0].locks_until.as_deref(), Some("s4"));
+    }
+
+    #[test]
+    fn a_wait_through_two_statements_is_cut_between_them() {
+        let witness = Witness::new(Clock::start(), Timeline::default(), BTreeMap::new());
+        let clock = witness.clock();
+        let one = begin(&witness, "s1", "a", Scope::Own);
+        let due = clock.now();
+        pause(100);
+        witness.end(one, "s1");
+        let two = begin(&witness, "s2", "a", Scope::Own);
+        pause(200);
+        witness.end(two, "s2");
+        waited(&witness, "a", due, clock.now());
+        let longest: Vec<f64> = witness.settled(true).iter().map(|seen| seen.blocked[0].longest_seconds).collect();
+        assert!(longest[0] < 0.18 && longest[1] > 0.19 && longest[1] < 0.29, "{longest:?}");
+    }
+
+    #[test]
+    fn a_window_waits_until_every_source_has_told() {
+        let witness = Witness::new(Clock::start(), Timeline::default(), BTreeMap::new());
+        let mark = witness.mark();
+        let window = begin(&witness, "s1", "a", Scope::Own);
+        witness.end(window, "s1");
+        assert!(witness.settled(false).is_empty());
+        mark.at(witness.clock().now());
+        assert_eq!(witness.settled(false).len(), 1);
+    }
+
+    #[test]
+    fn crowded_look_alikes_share_a_window() {
+        let witness = Witness::new(Clock::start(), Timeline::default(), BTreeMap::new());
+        for _ in 0..3000 {
+            let window = begin(&witness, "s1", "a", Scope::Transaction);
+            witness.end(window, "s1");
+        }
+        assert_eq!(witness.settled(true).len(), 1001);
+    }
+
+    #[test]
+    fn a_failure_on_what_a_statement_dropped_is_that_statements() {
+        let witness = Witness::new(Clock::start(), Timeline::default(), BTreeMap::new());
+        let changes: BTreeSet<TableName> = [name("a")].into();
+        let grip = changes.clone();
+        let begun = Begun { id: "s1", session: 1, digest: "s1", grip, changes, scope: Scope::Own };
+        let window = witness.begin(begun);
+        witness.end(window, "s1");
+        begin(&witness, "s2", "b", Scope::Own);
+        let fault = Fault { number: 1146, state: "42S02".into(), message: "gone".into() };
+        let (table, now) = (name("a"), witness.clock().now());
+        let probe = ProbeKind::Read;
+        let answer =
+            Answer { table: &table, probe, key: "", due: now, answered: now, interval: 0.02, fault: Some(&fault) };
+        witness.answer(&answer);
+        assert!(witness.settled(true).iter().all(|seen| seen.failed.is_empty()));
+        assert_eq!(witness.late_failures()["s1"][0].count, 1);
+    }
+}

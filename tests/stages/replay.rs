@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use mysql_rehearsal::progress::Silent;
-use mysql_rehearsal::replay::experiment::Experiment;
+use mysql_rehearsal::progress::{Interrupted, Progress, Silent, Unit};
+use mysql_rehearsal::replay::experiment::{Broken, Experiment};
 use mysql_rehearsal::replay::record::{Algorithm, DdlLock, ExperimentKind, Observation, Outcome, Rehearsal};
-use mysql_rehearsal::sandbox::Instance;
+use mysql_rehearsal::sandbox::{Instance, Kind, Sandbox};
 use mysql_rehearsal::server::role::Role;
 use mysql_rehearsal::sql::record::{Action, TableName, Walk};
 use mysql_rehearsal::sql::script::{Options, Script};
@@ -16,7 +16,7 @@ use mysql_rehearsal::survey::read;
 use mysql_rehearsal::survey::record::Survey;
 use mysql_rehearsal::watch::record::ProbeKind;
 
-use super::servers::Servers;
+use super::servers::{Servers, request};
 
 /// One experiment at a time: they measure.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -132,7 +132,74 @@ pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
             }));
         }
     }
+    trials.push(Trial::test(
+        "replay::a_killed_server_leaves_what_was_measured",
+        a_killed_server_leaves_what_was_measured,
+    ));
+    let shared = Arc::clone(servers);
+    trials.push(Trial::test("replay::an_interrupt_ends_the_running_statement", move || {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        an_interrupt_ends_the_running_statement(&Bench::new(&shared, shared.mariadb()?)?)
+    }));
     trials
+}
+
+fn a_killed_server_leaves_what_was_measured() -> Result<(), Failed> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Its own server: the others must outlive this trial.
+    let sandbox = Sandbox::prepare(&request("mariadb:10.11", Kind::Process)?, &mut |_| Ok(()), &Silent)?;
+    let instance = sandbox.instance().clone();
+    let pid = instance.pid().ok_or("no process")?;
+    let bench = Bench { database: "app".to_owned(), instance };
+    bench.instance.writer(Role::Keeper)?.execute("CREATE DATABASE app")?;
+    bench.table("t", "InnoDB", 1_000)?;
+    let survey = bench.survey()?;
+    let script = bench.script("UPDATE t SET hits = 1;\nDO SLEEP(60);\nUPDATE t SET hits = 2;");
+    let experiment =
+        Experiment { loud: true, ..Experiment::quiet("killed", ExperimentKind::Upgrade, &script, &bench.database) };
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(6));
+        std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()
+    });
+    let begin = Instant::now();
+    let error = mysql_rehearsal::replay::run(&experiment, &bench.instance, &survey, &Silent);
+    let error = error.err().ok_or("a dead server is an error")?;
+    assert!(begin.elapsed() < Duration::from_secs(40));
+    drop(killer.join());
+    let broken = error.downcast_ref::<Broken>().ok_or_else(|| format!("{error:#}"))?;
+    let outcomes: Vec<_> = broken.rehearsal.observations.iter().map(|one| one.outcome.name()).collect();
+    assert_eq!(outcomes, ["done", "failed", "skipped"]);
+    assert!(!broken.rehearsal.completed);
+    assert!(format!("{error:#}").contains("the server was lost at s2 (upgrade.sql:2)"), "{error:#}");
+    Ok(())
+}
+
+/// Asks to stop once so much time has passed.
+struct Impatient(Instant);
+
+impl Progress for Impatient {
+    fn stage(&self, _what: &str, _unit: Unit, _total: Option<u64>) {}
+    fn at(&self, _done: u64) {}
+    fn note(&self, _line: &str) {}
+    fn interrupted(&self) -> bool {
+        self.0.elapsed() > Duration::from_secs(3)
+    }
+}
+
+fn an_interrupt_ends_the_running_statement(bench: &Bench) -> Result<(), Failed> {
+    bench.table("t", "InnoDB", 1_000)?;
+    let survey = bench.survey()?;
+    let script = bench.script("UPDATE t SET hits = 1;\nDELETE FROM t WHERE SLEEP(1) = 0;");
+    let experiment = Experiment::quiet("stopped", ExperimentKind::Upgrade, &script, &bench.database);
+    let begin = Instant::now();
+    let error = mysql_rehearsal::replay::run(&experiment, &bench.instance, &survey, &Impatient(begin));
+    let error = error.err().ok_or("an interrupt is an error")?;
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(error.chain().any(|cause| cause.is::<Interrupted>()), "{error:#}");
+    let broken = error.downcast_ref::<Broken>().ok_or_else(|| format!("{error:#}"))?;
+    assert_eq!(broken.rehearsal.observations.first().map(|one| one.rows.affected), Some(1_000));
+    assert_eq!(bench.value("SELECT COUNT(*) FROM t")?, 1_000, "the statement was undone");
+    Ok(())
 }
 
 fn a_copying_alter_blocks_writes_and_not_reads(bench: &Bench) -> Result<(), Failed> {
