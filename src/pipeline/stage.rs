@@ -1,7 +1,7 @@
 //! Gets the stage ready: production's survey, a sandbox that holds as many rows, and the state that every experiment
 //! starts from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
@@ -170,6 +170,12 @@ fn fill(
     };
     let rows = wanted_rows(production, surveyed, &shape)?;
     *seeding = seed::fill(instance, &shape, &rows, progress)?;
+    if let Some(schema) = schema {
+        // What the file itself puts into tables that are not filled (settings, codes) belongs to the schema.
+        let own: BTreeSet<TableName> =
+            rows.iter().filter(|(_, rows)| **rows == 0).map(|(name, _)| name.clone()).collect();
+        seed::schema::run_rows(instance, schema, &production.database, &own).map_err(bad_input)?;
+    }
     notes.extend(seeding.unseedable.iter().map(|(table, why)| format!("{table}: {why}")));
     Ok(())
 }

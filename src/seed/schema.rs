@@ -8,7 +8,7 @@ use crate::sandbox::Instance;
 use crate::server::fault::Fault;
 use crate::server::role::Role;
 use crate::server::session::Writer;
-use crate::sql::record::{Action, TableName, quote_identifier, quote_text};
+use crate::sql::record::{Action, Kind, Reading, Statement, TableName, quote_identifier, quote_text};
 use crate::sql::script::Script;
 use crate::survey::record::Survey;
 
@@ -19,6 +19,25 @@ use super::session;
 /// # Errors
 /// Names the statement's file and line and gives the server's words.
 pub fn run_file(instance: &Instance, script: &Script, database: &str) -> Result<()> {
+    run_some(instance, script, database, |_| true)
+}
+
+/// Runs those statements of a schema file again that put rows into `tables` alone (settings, codes, a first user), with
+/// what sets up their session. For after [`fill`](super::fill), which creates every table anew.
+///
+/// # Errors
+/// As [`run_file`].
+pub fn run_rows(instance: &Instance, script: &Script, database: &str, tables: &BTreeSet<TableName>) -> Result<()> {
+    run_some(instance, script, database, |statement| {
+        let Reading { kind, effect, .. } = &statement.reading;
+        match kind {
+            Kind::Use | Kind::Set => true,
+            kind => kind.is_dml() && !effect.writes.is_empty() && effect.writes.is_subset(tables),
+        }
+    })
+}
+
+fn run_some(instance: &Instance, script: &Script, database: &str, wanted: impl Fn(&Statement) -> bool) -> Result<()> {
     let mut writer = instance.writer(Role::Seeder).context("cannot open a session to create the schema")?;
     let create = format!("CREATE DATABASE IF NOT EXISTS {}", quote_identifier(database));
     writer.execute(&create).with_context(|| format!("cannot create the database {database}"))?;
@@ -30,6 +49,9 @@ pub fn run_file(instance: &Instance, script: &Script, database: &str) -> Result<
             Action::Once(statement) => statement,
             Action::Walk(walk) => bail!("{}: a schema cannot walk a table", walk.statement.origin),
         };
+        if !wanted(&statement) {
+            continue;
+        }
         writer.execute(&statement.text).with_context(|| {
             format!("{}: cannot run the schema's statement {}", statement.origin, statement.label())
         })?;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::server::flavor::Flavor;
 use crate::sql::record::{
     Action, AlterClass, AlterClause, Confidence, Effect, Kind, Origin, Reading, Statement, TableName, TransactionStep,
-    quote_text,
+    quote_identifier, quote_text,
 };
 
 /// The most characters that a table's name may have, on both vendors (manual: "Identifier Length Limits").
@@ -50,22 +50,25 @@ impl<'a> Composer<'a> {
         self.push(Kind::RenameTable, Effect { renames, ..ddl() }, text);
     }
 
-    /// Prepares to give `into` the next AUTO_INCREMENT value that `from` has at this moment.
+    /// Prepares to give `into` the next AUTO_INCREMENT value that `from` has at this moment; `column` counts it.
     ///
     /// The value is asked of the server when the script runs: one from a survey would be too low by then, and ids would
     /// be given out twice. ALTER takes no expression, hence the prepared text. MySQL 8.0 and later answer from statistics
-    /// up to a day old unless told not to, and with NULL for a table that never had a row (both measured on 9.7).
-    pub fn prepare_counter(&mut self, from: &TableName, into: &TableName, flavor: Flavor) {
+    /// up to a day old unless told not to, with NULL for a table that never had a row, and with one too few for a table
+    /// that nobody has opened since the server started (all measured on 9.7): hence the largest id beside it.
+    pub fn prepare_counter(&mut self, from: &TableName, column: &str, into: &TableName, flavor: Flavor) {
         let session = || Effect { changes_session: true, ..Effect::default() };
         if flavor.at_least_mysql(8, 0, 0) {
             self.push(Kind::Set, session(), "SET SESSION information_schema_stats_expiry = 0".to_owned());
         }
         let text = format!(
-            "SET @rehearse_cure = CONCAT({}, (SELECT COALESCE(AUTO_INCREMENT, 1) FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}))",
+            "SET @rehearse_cure = CONCAT({}, GREATEST(COALESCE((SELECT AUTO_INCREMENT FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}), 1), COALESCE((SELECT MAX({}) + 1 FROM {}), 1)))",
             quote_text(&format!("ALTER TABLE {} AUTO_INCREMENT = ", into.quoted())),
             quote_text(&from.database),
             quote_text(&from.table),
+            quote_identifier(column),
+            from.quoted(),
         );
         self.push(Kind::Set, session(), text);
         self.push(Kind::Prepare, session(), "PREPARE rehearse_cure FROM @rehearse_cure".to_owned());

@@ -80,9 +80,10 @@ impl Ground<'_> {
         self.survey.triggers.iter().filter(|(_, trigger)| trigger.table == *self.table)
     }
 
-    /// The table has a column that counts up by itself.
-    pub fn counts_up(&self) -> bool {
-        self.facts.is_some_and(|facts| facts.columns.iter().any(|column| column.auto_increment))
+    /// The table's column that counts up by itself, when it has one.
+    pub fn counter(&self) -> Option<&str> {
+        let columns = &self.facts?.columns;
+        columns.iter().find(|column| column.auto_increment).map(|column| column.name.as_str())
     }
 
     /// The statement is part of a transaction of several: one that committed by itself has a commit time of its own.

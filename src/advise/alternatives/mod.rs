@@ -78,8 +78,9 @@ mod tests {
             script(&truncate.actions),
             [
                 "SET SESSION information_schema_stats_expiry = 0",
-                "SET @rehearse_cure = CONCAT('ALTER TABLE `shop`.`page_views` AUTO_INCREMENT = ', (SELECT COALESCE(AUTO_INCREMENT, \
-             1) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND TABLE_NAME = 'page_views'))",
+                "SET @rehearse_cure = CONCAT('ALTER TABLE `shop`.`page_views` AUTO_INCREMENT = ', \
+                 GREATEST(COALESCE((SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND \
+                 TABLE_NAME = 'page_views'), 1), COALESCE((SELECT MAX(`id`) + 1 FROM `shop`.`page_views`), 1)))",
                 "PREPARE rehearse_cure FROM @rehearse_cure",
                 "TRUNCATE TABLE `shop`.`page_views`",
                 "EXECUTE rehearse_cure",
@@ -98,9 +99,9 @@ mod tests {
             script(&swap.actions),
             [
                 "CREATE TABLE `shop`.`page_views_new_s7` LIKE `shop`.`page_views`",
-                "SET @rehearse_cure = CONCAT('ALTER TABLE `shop`.`page_views_new_s7` AUTO_INCREMENT = ', (SELECT \
-             COALESCE(AUTO_INCREMENT, 1) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND TABLE_NAME = \
-             'page_views'))",
+                "SET @rehearse_cure = CONCAT('ALTER TABLE `shop`.`page_views_new_s7` AUTO_INCREMENT = ', \
+                 GREATEST(COALESCE((SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND \
+                 TABLE_NAME = 'page_views'), 1), COALESCE((SELECT MAX(`id`) + 1 FROM `shop`.`page_views`), 1)))",
                 "PREPARE rehearse_cure FROM @rehearse_cure",
                 "EXECUTE rehearse_cure",
                 "DEALLOCATE PREPARE rehearse_cure",

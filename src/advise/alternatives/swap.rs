@@ -19,10 +19,10 @@ pub fn swap(ground: &Ground<'_>) -> Alternative {
     let parked = neighbour(ground.table, "old", &ground.statement.id, taken);
     let fresh = neighbour(ground.table, "new", &ground.statement.id, taken);
     let eligible = refused.is_empty();
-    let (actions, without_cure) = match (eligible, ground.counts_up()) {
+    let (actions, without_cure) = match (eligible, ground.counter()) {
         (false, _) => (Vec::new(), Vec::new()),
-        (true, false) => (script(ground, &parked, &fresh, false), Vec::new()),
-        (true, true) => (script(ground, &parked, &fresh, true), script(ground, &parked, &fresh, false)),
+        (true, None) => (script(ground, &parked, &fresh, None), Vec::new()),
+        (true, counter) => (script(ground, &parked, &fresh, counter), script(ground, &parked, &fresh, None)),
     };
     Alternative {
         id: "swap".to_owned(),
@@ -38,11 +38,11 @@ pub fn swap(ground: &Ground<'_>) -> Alternative {
 }
 
 /// The counter is set before the swap, so that no row gets an id twice once the application sees the new table.
-fn script(ground: &Ground<'_>, parked: &TableName, fresh: &TableName, cured: bool) -> Vec<Action> {
+fn script(ground: &Ground<'_>, parked: &TableName, fresh: &TableName, counter: Option<&str>) -> Vec<Action> {
     let mut script = Composer::new(ground.statement, "swap");
     script.create_like(fresh, ground.table);
-    if cured {
-        script.prepare_counter(ground.table, fresh, ground.flavor);
+    if let Some(column) = counter {
+        script.prepare_counter(ground.table, column, fresh, ground.flavor);
         script.set_counter(fresh);
     }
     script.swap(ground.table, parked, fresh);

@@ -7,15 +7,15 @@ use crate::advise::record::Alternative;
 /// The alternative, eligible or refused with all its reasons.
 pub fn truncate(ground: &Ground<'_>) -> Alternative {
     let refused = refusals(ground);
-    let counts_up = ground.counts_up();
-    let title = if counts_up { "TRUNCATE with AUTO_INCREMENT put back" } else { "TRUNCATE" };
+    let counter = ground.counter();
+    let title = if counter.is_some() { "TRUNCATE with AUTO_INCREMENT put back" } else { "TRUNCATE" };
     let mut bare = Composer::new(ground.statement, "truncate");
     bare.truncate(ground.table);
     let (actions, without_cure) = if !refused.is_empty() {
         (Vec::new(), Vec::new())
-    } else if counts_up {
+    } else if let Some(column) = counter {
         let mut cured = Composer::new(ground.statement, "truncate");
-        cured.prepare_counter(ground.table, ground.table, ground.flavor);
+        cured.prepare_counter(ground.table, column, ground.table, ground.flavor);
         cured.truncate(ground.table);
         cured.set_counter(ground.table);
         (cured.actions(), bare.actions())
@@ -30,7 +30,7 @@ pub fn truncate(ground: &Ground<'_>) -> Alternative {
         reason: (!refused.is_empty()).then(|| refused.join("; ")),
         actions,
         without_cure,
-        caveats: caveats(counts_up),
+        caveats: caveats(counter.is_some()),
         expected_leftovers: Vec::new(),
     }
 }
