@@ -24,8 +24,9 @@ use crate::sql::script::Script;
 use crate::sql::session_state::SessionState;
 use crate::survey::record::Fingerprint;
 
-/// A plan holds this many statements; of more, the rest is in `upgrade.sql`.
+/// A plan holds this many statements, and this many bytes of them; of more, the rest is in `upgrade.sql`.
 const PLAN_STATEMENTS: usize = 20_000;
+const PLAN_BYTES: usize = 32 << 20;
 
 /// What the experiments showed so far.
 pub struct Gathered<'a> {
@@ -57,11 +58,12 @@ impl<'a> Gathered<'a> {
     /// When the script cannot be read.
     pub fn new(settings: &'a Settings, script: &Script, digest: String, started: Timestamp) -> Result<Self> {
         let mut state = SessionState::default();
-        let (mut statements, mut count) = (BTreeMap::new(), 0);
+        let (mut statements, mut count, mut bytes) = (BTreeMap::new(), 0, 0);
         for action in script.actions()? {
             let statement = action?.statement().clone();
             count += 1;
-            if statements.len() < PLAN_STATEMENTS {
+            bytes += statement.text.len();
+            if statements.len() < PLAN_STATEMENTS && bytes < PLAN_BYTES {
                 let database = match state.database() {
                     "" => settings.production.database.clone(),
                     database => database.to_owned(),
@@ -280,7 +282,7 @@ fn member(stage: &Stage) -> Member {
 }
 
 fn experiments(stage: &Stage) -> Vec<Experiment> {
-    let line = |ran: &super::run::Ran| Experiment {
+    let line = |ran: &super::stage::Ran| Experiment {
         id: ran.id.clone(),
         kind: ran.kind,
         statement: ran.statement.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::stage::Stage;
+use super::stage::{Ran, Stage};
 use crate::progress::{Progress, Unit};
 use crate::replay::experiment::Experiment;
 use crate::replay::record::{ExperimentKind, Rehearsal};
@@ -50,21 +50,6 @@ impl<'a> Run<'a> {
             timeline: None,
         }
     }
-}
-
-/// One line of the report's list of experiments.
-#[derive(Clone, Debug)]
-pub struct Ran {
-    /// The experiment's id.
-    pub id: String,
-    /// What it was for.
-    pub kind: ExperimentKind,
-    /// The statement it was about.
-    pub statement: Option<String>,
-    /// From its first statement to its last.
-    pub seconds: f64,
-    /// Every statement ended well.
-    pub completed: bool,
 }
 
 impl Stage {

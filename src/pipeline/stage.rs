@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 
 use super::bad_input;
-use super::run::Ran;
 use super::settings::{Production, Settings};
 use crate::artifact;
 use crate::problem;
 use crate::progress::{Progress, Unit};
 use crate::quantity::{grouped, seconds};
+use crate::replay::record::ExperimentKind;
 use crate::sandbox::{self, Instance, Sandbox};
 use crate::seed;
 use crate::seed::record::Seeding;
@@ -43,6 +43,21 @@ pub struct Stage {
     pub keep_going: bool,
     /// The experiments that ran, in order.
     pub ran: Vec<Ran>,
+}
+
+/// One line of the report's list of experiments.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// The experiment's id.
+    pub id: String,
+    /// What it was for.
+    pub kind: ExperimentKind,
+    /// The statement it was about.
+    pub statement: Option<String>,
+    /// From its first statement to its last.
+    pub seconds: f64,
+    /// Every statement ended well.
+    pub completed: bool,
 }
 
 impl Stage {
