@@ -91,6 +91,7 @@ fn rehearse(
     progress: &dyn Progress,
 ) -> Result<()> {
     let before = stage.print(Depth::Checksums, progress)?;
+    stage.count_unstated(&before);
     gathered.changes = changes::between(&before, None);
     gathered.before = Some(before.clone());
     let loud = Run {

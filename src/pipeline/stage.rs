@@ -20,7 +20,7 @@ use crate::server::role::Role;
 use crate::sql::record::TableName;
 use crate::sql::script::{Options, Script};
 use crate::survey;
-use crate::survey::record::{Basis, Survey};
+use crate::survey::record::{Basis, Fingerprint, Survey};
 
 /// The format of seeded stores: raised whenever the generator would make other rows.
 const STORE_FORMAT: u32 = 1;
@@ -41,6 +41,8 @@ pub struct Stage {
     pub extra_probes: Vec<TableName>,
     /// Go on after a statement that failed.
     pub keep_going: bool,
+    /// The rows came from a dump.
+    pub is_dump: bool,
     /// The experiments that ran, in order.
     pub ran: Vec<Ran>,
 }
@@ -61,6 +63,18 @@ pub struct Ran {
 }
 
 impl Stage {
+    /// Takes the counts of tables that nobody stated anything of (the schema file's own rows, a dump's) from what the
+    /// sandbox holds.
+    pub fn count_unstated(&mut self, before: &Fingerprint) {
+        for (name, table) in &mut self.survey.tables {
+            let unstated = table.rows_basis == Basis::Estimated && self.is_dump || table.rows == 0;
+            if let Some(print) = before.tables.get(name).filter(|_| unstated) {
+                table.rows = print.rows;
+                table.rows_basis = Basis::Measured;
+            }
+        }
+    }
+
     /// The server's own flavour and full version.
     pub fn flavor(&self) -> Flavor {
         self.survey.server.flavor
@@ -110,6 +124,7 @@ pub fn set(settings: &Settings, progress: &dyn Progress) -> Result<Stage> {
         database: production.database.clone(),
         extra_probes,
         keep_going: settings.keep_going,
+        is_dump: production.data.is_some(),
         ran: Vec::new(),
     })
 }

@@ -330,7 +330,7 @@ impl<R: Read> Splitter<R> {
                 let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = line + memchr::memchr_iter(b'\n', before).count() as u64;
                 return Err(anyhow::anyhow!("{}:{line}: the text is not valid UTF-8", self.window.file).context(
-                    "a script must be UTF-8: convert it with iconv, and dump binary columns with --hex-blob.",
+                    "hint: A script must be UTF-8: convert it with iconv, and dump binary columns with --hex-blob.",
                 ));
             }
         };
