@@ -137,15 +137,19 @@ pub fn leftovers() -> Result<usize> {
     Ok(entries.filter(|entry| lock_of_dead(&entry.path()).is_some()).count())
 }
 
-/// The lock of a run's directory whose run is dead; none while it lives, or may just be coming to life.
-fn lock_of_dead(directory: &Path) -> Option<File> {
+/// The lock of a run's directory whose run is dead, where the file is still there; none while it lives, or may just be
+/// coming to life. A directory gets its name only once its file is locked, so one without the file is what a removal that
+/// was cut short left.
+fn lock_of_dead(directory: &Path) -> Option<Option<File>> {
     let name = directory.file_name()?.to_string_lossy().into_owned();
     if name.starts_with(UNBORN) && is_young(directory) {
         return None;
     }
-    let file = OpenOptions::new().append(true).open(directory.join(LEASE)).ok()?;
-    file.try_lock().ok()?;
-    Some(file)
+    match OpenOptions::new().append(true).open(directory.join(LEASE)) {
+        Ok(file) => file.try_lock().ok().map(|()| Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(None),
+        Err(_) => None,
+    }
 }
 
 fn is_young(path: &Path) -> bool {
@@ -206,4 +210,21 @@ fn sweep_containers(progress: &dyn Progress) -> usize {
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    #[test]
+    fn what_a_removal_that_was_cut_short_left_is_swept_and_a_living_run_is_not() {
+        let root = tempfile::tempdir().expect("a directory");
+        let living = Lease::take(root.path()).expect("a lease");
+        let half_gone = root.path().join("runs/4711-0badcafe");
+        fs::create_dir_all(half_gone.join("server/live")).expect("a directory");
+        let swept = sweep_below(root.path(), &Silent).expect("swept");
+        assert_eq!(swept.directories, 1);
+        assert!(!half_gone.exists() && living.directory().exists() && living.sockets().exists());
+    }
 }
