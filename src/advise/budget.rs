@@ -94,7 +94,7 @@ pub fn lines(evidence: &Evidence<'_>, budget: &Budget, rows: &RowsChanged, accep
     }
     if let Some(limit) = budget.rows_per_statement {
         let elsewhere = |table: Option<&TableName>| {
-            !table.is_some_and(|table| own(budget, table).is_some_and(|(_, own)| own.rows_per_statement.is_some()))
+            table.is_none_or(|table| own(budget, table).is_none_or(|(_, own)| own.rows_per_statement.is_none()))
         };
         lines.push(rows_line(evidence, "rows_per_statement".to_owned(), limit, rows, &elsewhere));
     }
@@ -110,10 +110,8 @@ pub fn lines(evidence: &Evidence<'_>, budget: &Budget, rows: &RowsChanged, accep
             lines.push(rows_line(evidence, key, limit, rows, &|table| table.is_some_and(|table| names(name, table))));
         }
     }
-    let unmeasured = [
-        ("replica_lag", budget.replica_lag.map(|span| allowed(span))),
-        ("pool_exhausted", budget.pool_exhausted.clone()),
-    ];
+    let unmeasured =
+        [("replica_lag", budget.replica_lag.map(allowed)), ("pool_exhausted", budget.pool_exhausted.clone())];
     for (limit, allowed) in unmeasured {
         lines.extend(allowed.map(|allowed| not_measured(limit.to_owned(), allowed)));
     }

@@ -144,7 +144,7 @@ fn rules_exist(scenario: &Scenario) -> Result<()> {
     let per_flavor = expect.per_flavor.values().flat_map(|flavor| flavor.findings.keys());
     let expected = expect.findings.keys().chain(per_flavor).map(|rule| ("expect", rule));
     let allowed = scenario.allow.iter().map(|allowance| ("allow", &allowance.rule));
-    for (place, rule) in allowed.chain(expected).filter(|(_, rule)| find(rule).is_none()) {
+    if let Some((place, rule)) = allowed.chain(expected).find(|(_, rule)| find(rule).is_none()) {
         let hint = match nearest(rule, RULES.iter().map(|rule| rule.id)) {
             Some(near) => format!("hint: Did you mean {near}?"),
             None => "hint: `rehearse explain` lists all rules.".to_owned(),

@@ -69,9 +69,7 @@ pub fn verify(statement: &Statement, simple: Option<&Simple>, fresh: bool) -> Ve
     let effect = &statement.reading.effect;
     let first = |set: &std::collections::BTreeSet<TableName>| set.iter().next().cloned();
     match statement.reading.kind {
-        Kind::Delete | Kind::Truncate if !effect.empties.is_empty() => {
-            effect.empties.iter().map(|table| empty(table)).collect()
-        }
+        Kind::Delete | Kind::Truncate if !effect.empties.is_empty() => effect.empties.iter().map(empty).collect(),
         Kind::Delete => simple
             .and_then(|simple| Some((simple, simple.condition.as_ref()?)))
             .map(|(simple, condition)| {

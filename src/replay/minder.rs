@@ -42,7 +42,7 @@ impl Minder<'_> {
                     let _gone = self.keeper.execute(&format!("KILL QUERY {connection}"));
                 }
             }
-            if look % 5 == 0 {
+            if look.is_multiple_of(5) {
                 let bytes = self.disk.lock().unwrap_or_else(PoisonError::into_inner).sample();
                 if let Some(bytes) = bytes {
                     let at = self.witness.clock().now();
@@ -51,7 +51,7 @@ impl Minder<'_> {
                 }
                 self.progress.at(self.witness.rows());
             }
-            if look % 10 == 0 {
+            if look.is_multiple_of(10) {
                 self.count_rows();
             }
         }

@@ -183,11 +183,11 @@ fn running_for(directory: &Path) -> Vec<Started> {
     pids.filter(|&pid| pid != std::process::id())
         .filter(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let is_ours = line.split(|&byte| byte == 0).any(|word| {
+
+            line.split(|&byte| byte == 0).any(|word| {
                 word.starts_with(needle.as_bytes())
                     || word.strip_prefix(b"--defaults-file=").is_some_and(|path| path.starts_with(needle.as_bytes()))
-            });
-            is_ours
+            })
         })
         .filter_map(Started::of)
         .collect()

@@ -26,7 +26,7 @@ const MOST_REFUSED: usize = 12;
 
 #[derive(Debug)]
 enum Runner {
-    Container(container::Server),
+    Container(Box<container::Server>),
     Process(process::Server),
 }
 
@@ -67,7 +67,7 @@ impl Member {
             process: None,
         };
         let runner = match engine {
-            Engine::Image { name, docker, .. } => Runner::Container(container::Server::new(docker, &name)),
+            Engine::Image { name, docker, .. } => Runner::Container(Box::new(container::Server::new(docker, &name))),
             Engine::Binary { path, .. } => Runner::Process(process::Server::new(&path)),
         };
         Ok(Self { runner, launch, carried, wanted: wanted.copied(), instance, judged: false })

@@ -118,7 +118,7 @@ pub struct Sandbox {
 #[derive(Debug)]
 enum Server {
     Own(Box<Own>),
-    Existing(Instance),
+    Existing(Box<Instance>),
 }
 
 /// A server that we started. Dropped in this order: the server ends before its directories go.
@@ -214,7 +214,7 @@ impl Sandbox {
             clamped: carried.clamped,
             seeded_from_cache: false,
         };
-        Ok(Self { server: Server::Existing(instance), facts })
+        Ok(Self { server: Server::Existing(Box::new(instance)), facts })
     }
 
     /// The server.

@@ -84,12 +84,12 @@ impl Target<'_> {
 
 /// The first characters of a statement, where its verb and its definer stand.
 fn leading(statement: &str) -> &str {
-    &statement[..statement.floor_char_boundary(statement.len().min(400))]
+    statement.char_indices().nth(400).map_or(statement, |(end, _)| &statement[..end])
 }
 
 fn head(statement: &str) -> String {
     let line = leading(statement).lines().next().unwrap_or_default();
-    if line.len() > 80 { format!("{}…", &line[..line.floor_char_boundary(80)]) } else { line.to_owned() }
+    line.char_indices().nth(80).map_or_else(|| line.to_owned(), |(end, _)| format!("{}…", &line[..end]))
 }
 
 /// What a dump says to the server instead of to its databases.

@@ -60,8 +60,7 @@ pub fn fill(
 /// The moment that stands for now in columns without statistics: when the survey was taken, else the beginning of today,
 /// so that the same input gives the same rows all day.
 fn now(survey: &Survey) -> i64 {
-    let taken =
-        survey.taken.as_deref().and_then(|taken| seconds_of(&taken.replace(['T', 'Z'], " ").trim_end().to_owned()));
+    let taken = survey.taken.as_deref().and_then(|taken| seconds_of(taken.replace(['T', 'Z'], " ").trim_end()));
     let today = || days_of(&jiff::Timestamp::now().to_string()).map(|days| days * 86_400);
     taken.or_else(today).unwrap_or(0)
 }

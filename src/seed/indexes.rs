@@ -49,9 +49,9 @@ pub fn split(table: &TableFacts) -> Parts {
             kept.push(line);
         } else if starts(&["FULLTEXT ", "SPATIAL ", "VECTOR "]) {
             parts.alone.push(text);
-        } else if starts(&["KEY ", "INDEX "]) {
-            parts.indexes.push(text);
-        } else if starts(&["UNIQUE "]) && !clustered_elsewhere && !upper.contains("WITHOUT OVERLAPS") {
+        } else if starts(&["KEY ", "INDEX "])
+            || starts(&["UNIQUE "]) && !clustered_elsewhere && !upper.contains("WITHOUT OVERLAPS")
+        {
             parts.indexes.push(text);
         } else {
             kept.push(line);

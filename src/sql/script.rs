@@ -115,7 +115,8 @@ impl Script {
                 let mut session = 1;
                 for text in self.pieces(options) {
                     let (_, text) = text?;
-                    session = text.remarks.iter().filter_map(|remark| session_of(remark)).last().unwrap_or(session);
+                    session =
+                        text.remarks.iter().filter_map(|remark| session_of(remark)).next_back().unwrap_or(session);
                     add(session, &text.text);
                 }
             }
@@ -237,7 +238,7 @@ impl<'a> Pieces<'a> {
                     let done = self.open.pop();
                     // The client's delimiter outlives the file that set it.
                     if let (Some(done), Some(outer)) = (done, self.open.last_mut()) {
-                        outer.splitter.set_delimiter(&done.splitter.delimiter().to_vec());
+                        outer.splitter.set_delimiter(done.splitter.delimiter());
                     }
                 }
             }

@@ -94,7 +94,7 @@ impl KeyRing {
             ring.extend(slots.others.iter().map(|(name, values)| (*name, values)));
             if let Some(touched) = &slots.touched {
                 // Every other turn, for that is where the action is.
-                if turn % 2 == 0 {
+                if turn.is_multiple_of(2) {
                     return (self.key.equals(touched), "touched");
                 }
             }

@@ -12,6 +12,9 @@ use crate::sql::record::TableName;
 /// Failures of one number, of one kind of request on one table, that get a line each in the timeline.
 const TOLD: u32 = 100;
 
+/// How often an error number struck a kind of request on a table, with the first message.
+pub(super) type Failures = BTreeMap<(TableName, ProbeKind, u16), (String, u64)>;
+
 /// What is open.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -20,7 +23,7 @@ pub(super) struct Ledger {
     pub(super) steady: BTreeMap<(TableName, ProbeKind), Tally>,
     pub(super) running: bool,
     pub(super) changed_by: BTreeMap<TableName, String>,
-    pub(super) late: BTreeMap<String, BTreeMap<(TableName, ProbeKind, u16), (String, u64)>>,
+    pub(super) late: BTreeMap<String, Failures>,
     pub(super) held: BTreeMap<(u32, String, String), Held>,
     pub(super) told: BTreeMap<(TableName, ProbeKind, u16), u32>,
 }
@@ -38,7 +41,7 @@ pub(super) struct Window {
     pub(super) scope: Scope,
     pub(super) grip: BTreeSet<TableName>,
     pub(super) tallies: BTreeMap<(TableName, ProbeKind), Tally>,
-    pub(super) failed: BTreeMap<(TableName, ProbeKind, u16), (String, u64)>,
+    pub(super) failed: Failures,
     pub(super) locks: BTreeMap<(String, String), f64>,
     pub(super) rows_locked: Option<u64>,
 }
@@ -76,7 +79,7 @@ impl Window {
     }
 }
 
-pub(super) fn into_failed(failed: BTreeMap<(TableName, ProbeKind, u16), (String, u64)>) -> Vec<Failed> {
+pub(super) fn into_failed(failed: Failures) -> Vec<Failed> {
     failed
         .into_iter()
         .map(|((table, probe, error), (message, count))| Failed { table, probe, error, message, count })

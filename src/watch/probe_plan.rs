@@ -249,7 +249,7 @@ fn insert_plan(facts: &TableFacts, given: &[&ColumnFacts]) -> Result<InsertPlan,
     let mut fresh: Vec<(usize, FreshValue)> = Vec::new();
     for index in facts.indexes.iter().filter(|index| index.unique) {
         let counts_up =
-            |name: &str| facts.column(name).is_some_and(|column| column.auto_increment && index.columns.len() >= 1);
+            |name: &str| facts.column(name).is_some_and(|column| column.auto_increment && !index.columns.is_empty());
         if index.columns.iter().any(|part| counts_up(&part.name)) {
             continue;
         }

@@ -87,7 +87,7 @@ impl<'a> Watcher<'a> {
             }
             self.tell_waits(&locks, at);
         }
-        if look % 2 == 0 {
+        if look.is_multiple_of(2) {
             let open = self.transactions.lock().unwrap_or_else(PoisonError::into_inner).read()?;
             for (connection, session) in &sessions {
                 if let Some(transaction) = open.get(connection) {
@@ -96,7 +96,7 @@ impl<'a> Watcher<'a> {
                 }
             }
         }
-        if look % SELDOM == 0 {
+        if look.is_multiple_of(SELDOM) {
             self.look_seldom(at)?;
         }
         Ok(())

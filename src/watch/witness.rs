@@ -256,10 +256,10 @@ impl Witness {
             ledger.fail(answer, fault, neighbours);
         }
         if wait <= BLOCKED {
-            if let Some(window) = ledger.windows.iter_mut().rev().find(|window| window.begin <= answer.due) {
-                if window.is_open_at(answer.due) {
-                    window.tally(answer).add(answer.due, answer.answered, answer);
-                }
+            if let Some(window) = ledger.windows.iter_mut().rev().find(|window| window.begin <= answer.due)
+                && window.is_open_at(answer.due)
+            {
+                window.tally(answer).add(answer.due, answer.answered, answer);
             }
             return;
         }
@@ -285,10 +285,8 @@ impl Witness {
                         .find(|one| one.number == held.owner)
                         .is_none_or(|one| one.release.is_some())
             });
-            if freed {
-                if let Some(held) = ledger.held.remove(&key) {
-                    ledger.note_lock(&key, &held);
-                }
+            if freed && let Some(held) = ledger.held.remove(&key) {
+                ledger.note_lock(&key, &held);
             }
             let held = ledger.held.entry(key).or_insert(Held { first: at, last: at, owner });
             held.last = at;

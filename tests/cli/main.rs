@@ -12,7 +12,7 @@ impl Desk {
         let desk = Self(tempfile::tempdir().expect("a temporary directory"));
         desk.write("schema.sql", "CREATE TABLE orders (id int PRIMARY KEY);\n");
         desk.write("upgrade.sql", "DELETE FROM orders;\n");
-        desk.write("scenario.yaml", &scenario("", "rows: {app.orders: 5}"));
+        desk.write("scenario.yaml", scenario("", "rows: {app.orders: 5}"));
         desk
     }
 

@@ -1,7 +1,7 @@
 //! Tests of the stages on real servers.
 //!
 //! To add trials: write `pub fn trials(servers: &Arc<Servers>) -> Vec<Trial>` in `tests/stages/<folder>.rs`, name the
-//! module here and in the list of `main`. A trial asks `servers.each()` or `servers.mysql()` for a running server and
+//! module here and in the list of `main`. A trial asks `servers.mysql()` or `servers.mariadb()` for a running server and
 //! `fresh_database()` for a database of its own. The servers belong to `main`, which ends them: a static would not be dropped.
 
 #![allow(clippy::print_stdout)]

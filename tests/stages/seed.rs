@@ -349,7 +349,8 @@ fn what_cannot_be_filled_is_said(servers: &Servers, instance: &Instance) -> Resu
 fn the_same_survey_gives_the_same_rows(servers: &Servers, instance: &Instance) -> Result<(), Failed> {
     let rows = [("users", 30_000), ("groups", 50), ("members", 3_000)];
     let mut filled = Filled::new(servers, instance, &[KEYS[0], KEYS[2], KEYS[3]], &rows)?;
-    let sums = |filled: &mut Filled| -> Result<Vec<Option<(String, Option<u64>)>>, Failed> {
+    type Sum = Option<(String, Option<u64>)>;
+    let sums = |filled: &mut Filled| -> Result<Vec<Sum>, Failed> {
         let query = |table: &&str| format!("CHECKSUM TABLE `{table}`");
         ["users", "groups", "members"].iter().map(|table| Ok(filled.writer.first(&query(table))?)).collect()
     };

@@ -32,11 +32,6 @@ impl Servers {
         instance(&self.mariadb, MARIADB, Kind::Process)
     }
 
-    /// The shared server of each flavour.
-    pub fn each(&self) -> Result<[Instance; 2], Failed> {
-        Ok([self.mysql()?, self.mariadb()?])
-    }
-
     /// An empty database that no other trial uses.
     pub fn fresh_database(&self, instance: &Instance) -> Result<String, Failed> {
         let name = format!("trial_{}", self.databases.fetch_add(1, Ordering::Relaxed));

@@ -48,7 +48,7 @@ fn risk(subject: &Subject<'_>, table: &TableName) -> Option<Risk> {
         let message = format!("drops {table}, which holds no rows: queries that still name it fail with error 1146");
         return Some(Risk::new(Severity::Info, message).with("table", table.to_string()).with("rows", 0));
     }
-    let held = rows.map_or_else(|| "all rows".to_owned(), |figure| phrase::all_rows(figure));
+    let held = rows.map_or_else(|| "all rows".to_owned(), phrase::all_rows);
     let size = subject.facts(table).map(|facts| facts.data_bytes + facts.index_bytes).filter(|size| *size > 0);
     let size_text = size.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
     let message = format!(
