@@ -23,7 +23,7 @@ use crate::survey;
 use crate::survey::record::{Basis, Fingerprint, Survey};
 
 /// The format of seeded stores: raised whenever the generator would make other rows.
-const STORE_FORMAT: u32 = 1;
+const STORE_FORMAT: u32 = 2;
 
 /// A sandbox that stands at its checkpoint, and what it stands in for.
 pub struct Stage {
@@ -196,7 +196,8 @@ fn fill(
     }
     let shape = match surveyed {
         Some(survey) => survey.clone(),
-        None => read_shape(instance, progress)?,
+        // The date of a reading of our own server is none of production's: rows must not change with it.
+        None => Survey { taken: None, ..read_shape(instance, progress)? },
     };
     let rows = wanted_rows(production, surveyed, &shape)?;
     *seeding = seed::fill(instance, &shape, &rows, progress)?;

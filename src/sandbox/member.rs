@@ -23,6 +23,8 @@ use crate::server::role::{Role, Roster};
 const START: Duration = Duration::from_secs(300);
 /// How many settings that the server refuses at start are taken out, one start each.
 const MOST_REFUSED: usize = 12;
+/// An `innodb_io_capacity` that no load reaches: more pages than a sandbox's buffer pool has (4 GiB at most).
+const UNHINDERED: u64 = 1_000_000;
 
 #[derive(Debug)]
 enum Runner {
@@ -184,12 +186,31 @@ impl Member {
         }
     }
 
-    /// Waits until the buffer pool is back as it was dumped.
+    /// Waits until the buffer pool is back as it was dumped. Meanwhile the server may read as fast as it can: it rests
+    /// for the rest of a second after each `innodb_io_capacity` pages when anything else happens on it
+    /// (`buf_load_throttle_if_needed`, both vendors). Production's value is put back before anything is rehearsed.
     fn warm(&self, progress: &dyn Progress) -> Result<()> {
         if !self.launch.data().join("ib_buffer_pool").exists() {
             return Ok(());
         }
         progress.stage("warming the buffer pool", Unit::Waiting, None);
+        let mut session = self.instance.writer(Role::Keeper)?;
+        let cannot = "cannot lift innodb_io_capacity for the warming";
+        let before: Option<(u64, u64)> =
+            session.first("SELECT @@GLOBAL.innodb_io_capacity, @@GLOBAL.innodb_io_capacity_max").context(cannot)?;
+        // The larger one first when both rise, last when both fall: neither may cross the other.
+        session.execute(&format!("SET GLOBAL innodb_io_capacity_max = {UNHINDERED}")).context(cannot)?;
+        session.execute(&format!("SET GLOBAL innodb_io_capacity = {UNHINDERED}")).context(cannot)?;
+        let warmed = self.wait_warm(progress);
+        if let Some((usual, most)) = before {
+            let cannot = "cannot put innodb_io_capacity back";
+            session.execute(&format!("SET GLOBAL innodb_io_capacity = {usual}")).context(cannot)?;
+            session.execute(&format!("SET GLOBAL innodb_io_capacity_max = {most}")).context(cannot)?;
+        }
+        warmed
+    }
+
+    fn wait_warm(&self, progress: &dyn Progress) -> Result<()> {
         let mut session = self.instance.reader(Role::Keeper)?;
         let until = Instant::now() + Duration::from_secs(120);
         let mut since = Instant::now();

@@ -1,6 +1,6 @@
 //! The whole of filling a server: create, load table by table, then indexes, foreign keys and triggers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ use super::rows::Plans;
 use super::schema;
 use super::session::{self, Opened};
 use super::stream::{self, Loaded};
-use super::values::number::{days_of, seconds_of};
+use super::values::number::seconds_of;
 
 /// Drops the survey's databases, creates them anew and gives each table as many rows as `rows` says (none where it says
 /// nothing). Secondary indexes and foreign keys come after the rows, triggers last. A table that cannot get its rows
@@ -41,6 +41,7 @@ pub fn fill(
         writer: session::open(instance)?,
         rows: rows.clone(),
         now: now(survey),
+        refused: BTreeSet::new(),
         seeding: Seeding::default(),
     };
     for name in rows.keys().filter(|name| !survey.tables.contains_key(name)) {
@@ -57,12 +58,14 @@ pub fn fill(
     Ok(filling.seeding)
 }
 
-/// The moment that stands for now in columns without statistics: when the survey was taken, else the beginning of today,
-/// so that the same input gives the same rows all day.
+/// Midnight of 2026-01-01, UTC.
+const REFERENCE_DAY: i64 = 1_767_225_600;
+
+/// The moment that stands for now in columns without statistics: when the survey was taken, else a fixed day, so that
+/// the same input gives the same rows whenever it is filled.
 fn now(survey: &Survey) -> i64 {
     let taken = survey.taken.as_deref().and_then(|taken| seconds_of(taken.replace(['T', 'Z'], " ").trim_end()));
-    let today = || days_of(&jiff::Timestamp::now().to_string()).map(|days| days * 86_400);
-    taken.or_else(today).unwrap_or(0)
+    taken.unwrap_or(REFERENCE_DAY)
 }
 
 struct Filling<'a> {
@@ -71,6 +74,8 @@ struct Filling<'a> {
     writer: Writer,
     rows: BTreeMap<TableName, u64>,
     now: i64,
+    /// Tables that lost their rows: children that were filled before them may refer to nothing.
+    refused: BTreeSet<TableName>,
     seeding: Seeding,
 }
 
@@ -113,6 +118,7 @@ impl Filling<'_> {
                 }
                 // Children must not refer to rows that are not there.
                 self.rows.insert(name.clone(), 0);
+                self.refused.insert(name.clone());
                 plans = self.plan();
             } else {
                 let notes = plans.0[*place].notes.iter().cloned();
@@ -210,10 +216,16 @@ impl Filling<'_> {
             self.writer.use_database(&name.database).with_context(|| format!("cannot use {}", name.database))?;
             self.alter(name, &format!("ADD {}", parts.foreign_keys.join(", ADD ")))?;
         }
+        self.count_orphans()
+    }
+
+    /// Counts what violates the foreign keys that the generator does not vouch for, and those of tables that lost their
+    /// rows after a child had been filled.
+    fn count_orphans(&mut self) -> Result<()> {
         let plans = self.plan();
         for plan in plans.0.iter().filter(|plan| plan.rows > 0) {
-            for key in &plan.doubtful {
-                let key = &self.survey.tables[&plan.name].foreign_keys[*key];
+            let keys = self.survey.tables[&plan.name].foreign_keys.iter().enumerate();
+            for (_, key) in keys.filter(|(at, key)| plan.doubtful.contains(at) || self.refused.contains(&key.parent)) {
                 let pairs = || key.columns.iter().zip(&key.parent_columns);
                 let same = |(child, parent): (&String, &String)| {
                     format!("p.{} = c.{}", quote_identifier(parent), quote_identifier(child))
@@ -281,5 +293,24 @@ impl Filling<'_> {
             .first(&format!("SELECT COUNT(*) FROM {}", name.quoted()))
             .with_context(|| format!("cannot count {name}"))?;
         Ok(count.unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn now_is_when_the_survey_was_taken_else_always_the_same_day() {
+        let survey = |taken: Option<&str>| -> Survey {
+            let mut survey = serde_json::json!({"format": "rehearse/survey@1",
+                "server": {"flavor": "mysql:9.7"}, "databases": {}, "tables": {}});
+            if let Some(taken) = taken {
+                survey["taken"] = taken.into();
+            }
+            serde_json::from_value(survey).expect("a survey")
+        };
+        assert_eq!(now(&survey(Some("2026-11-20T00:00:10Z"))), 1_795_132_810);
+        assert_eq!(now(&survey(None)), REFERENCE_DAY);
     }
 }

@@ -3,6 +3,7 @@
 pub mod choice;
 pub mod number;
 pub mod of_column;
+mod of_text;
 pub mod special;
 pub mod text;
 

@@ -112,33 +112,42 @@ impl Number {
 
 /// Writes digits.
 #[inline]
-pub fn digits(mut value: u64, out: &mut Vec<u8>) {
+pub fn digits(value: u64, out: &mut Vec<u8>) {
     let mut buffer = [0_u8; 20];
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
+    let at = place(value, &mut buffer);
     out.extend_from_slice(&buffer[at..]);
 }
 
 /// Writes digits with zeros before them, at least `width`.
 #[inline]
 pub fn padded(value: u64, width: usize, out: &mut Vec<u8>) {
-    let mut limit = 10_u64;
-    let mut have = 1;
-    while value >= limit && have < 20 {
-        have += 1;
-        limit = limit.saturating_mul(10);
-    }
-    for _ in have..width {
+    let mut buffer = [b'0'; 32];
+    let at = place(value, &mut buffer);
+    for _ in buffer.len()..width {
         out.push(b'0');
     }
-    digits(value, out);
+    let start = buffer.len().saturating_sub(width).min(at);
+    out.extend_from_slice(&buffer[start..]);
+}
+
+/// Writes digits to the end of the buffer, which has room for 20, and tells where they begin.
+#[inline]
+fn place(mut value: u64, buffer: &mut [u8]) -> usize {
+    let mut at = buffer.len();
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return at;
+        }
+    }
+}
+
+/// The two digits of a number below 100.
+#[inline]
+fn pair(value: u64) -> [u8; 2] {
+    [b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]
 }
 
 fn whole(value: i128, out: &mut Vec<u8>) {
@@ -179,19 +188,17 @@ fn date(days: i64, out: &mut Vec<u8>) {
     let day = day_of_year - (153 * month_index + 2) / 5 + 1;
     let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    padded(year.unsigned_abs(), 4, out);
-    out.push(b'-');
-    padded(month.unsigned_abs(), 2, out);
-    out.push(b'-');
-    padded(day.unsigned_abs(), 2, out);
+    // No server knows a year beyond 9999.
+    let year = year.unsigned_abs();
+    let ([a, b], [c, d]) = (pair(year / 100), pair(year));
+    let ([e, f], [g, h]) = (pair(month.unsigned_abs()), pair(day.unsigned_abs()));
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
 }
 
 fn clock(seconds: u64, out: &mut Vec<u8>) {
     padded(seconds / 3600, 2, out);
-    out.push(b':');
-    padded(seconds / 60 % 60, 2, out);
-    out.push(b':');
-    padded(seconds % 60, 2, out);
+    let ([a, b], [c, d]) = (pair(seconds / 60 % 60), pair(seconds % 60));
+    out.extend_from_slice(&[b':', a, b, b':', c, d]);
 }
 
 fn fraction(micros: u32, digits: u32, out: &mut Vec<u8>) {
