@@ -126,6 +126,8 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => f.write_str("none"),
+            // What is written here is read again, and `<1 ms` is no quantity.
+            Some(duration) if duration.as_secs_f64() < UNDER_A_MILLISECOND => f.write_str("0 s"),
             Some(duration) => f.write_str(&seconds(duration.as_secs_f64())),
         }
     }
@@ -154,16 +156,32 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Seconds for people: `0 s`, `8 ms`, `0.31 s`, `51.2 s`, `3 min 20 s`, `2 h 5 min`.
+/// Seconds that would round to 0 ms.
+const UNDER_A_MILLISECOND: f64 = 0.0005;
+
+/// Seconds for people: `0 s`, `<1 ms`, `8 ms`, `0.31 s`, `51.2 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn seconds(seconds: f64) -> String {
     match seconds {
-        s if s < 0.0005 => "0 s".to_owned(),
+        s if s <= 0.0 => "0 s".to_owned(),
+        s if s < UNDER_A_MILLISECOND => "<1 ms".to_owned(),
         s if s < 0.0995 => format!("{:.0} ms", s * 1000.0),
         s if s < 9.995 => format!("{s:.2} s"),
         s if s < 119.5 => format!("{s:.1} s"),
         s if s < 7199.5 => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
         s => format!("{} h {} min", (s / 60.0).round() as u64 / 60, (s / 60.0).round() as u64 % 60),
     }
+}
+
+/// A point in time for people: `2026-11-20T20:12:31.6Z` becomes `2026-11-20 20:12 UTC`; what is no such text stays as it is.
+pub fn moment(rfc3339: &str) -> String {
+    let bytes = rfc3339.as_bytes();
+    let is_utc = bytes.len() >= 17 && bytes.is_ascii() && bytes[10] == b'T' && bytes.ends_with(b"Z");
+    if is_utc { format!("{} {} UTC", &rfc3339[..10], &rfc3339[11..16]) } else { rfc3339.to_owned() }
+}
+
+/// `1 error`, `2 errors`, `1,000 rows`: a count with its noun.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Bytes for people: `640 B`, `1.5 GiB`.
@@ -243,11 +261,18 @@ mod tests {
             assert!(bad.parse::<Count>().is_err(), "{bad}");
         }
         assert!("5".parse::<Span>().is_err(), "a duration needs its unit");
+        let tiny = Span(Some(Duration::from_micros(300)));
+        assert!(tiny.to_string().parse::<Span>().is_ok(), "what is written can be read again");
     }
 
     #[test]
     fn quantities_print_for_people() {
+        assert_eq!(seconds(0.0), "0 s");
+        assert_eq!(seconds(0.0004), "<1 ms");
         assert_eq!(seconds(0.008), "8 ms");
+        assert_eq!(moment("2026-11-20T20:12:31.644263559Z"), "2026-11-20 20:12 UTC");
+        assert_eq!(moment("yesterday"), "yesterday");
+        assert_eq!((counted(1, "warning"), counted(0, "note")), ("1 warning".to_owned(), "0 notes".to_owned()));
         assert_eq!(seconds(50.71), "50.7 s");
         assert_eq!(seconds(200.0), "3 min 20 s");
         assert_eq!(bytes(1_610_612_736), "1.5 GiB");

@@ -3,7 +3,7 @@
 use super::backup::Protection;
 use super::batches;
 use super::record::{Check, Cleanup, Identity, PlanScript, ScriptPhase};
-use super::shape::{Shapes, Simple, simple};
+use super::shape::{Shapes, Simple};
 use super::step::Step;
 use super::unit::Unit;
 use crate::sql::record::{Action, Statement};
@@ -68,11 +68,12 @@ pub fn step_sql(
             },
         }
     }
-    if let Some(unfit) = unit
-        .statements()
-        .find(|statement| alone.is_none() && within(statement).is_some() && simple(statement).is_none())
-    {
-        blockers.push(format!("{} keeps no copy of its rows", unfit.label()));
+    // A backup that the step was to make itself and does not make would be an empty table.
+    for copy in protections.iter().filter_map(|protection| protection.within.as_ref()) {
+        let into = format!("INSERT INTO {} (", copy.into.quoted());
+        if !sql.iter().any(|text| text.contains(&into)) {
+            blockers.push(format!("{} keeps no copy of its rows in {}", unit.label(), copy.into));
+        }
     }
     if !unit.database().is_empty() {
         return (sql, blockers);

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::record::{Report, Verdict};
-use super::wording::{self, PROBES};
+use super::record::{Alternative, Report, Verdict};
+use super::verdict;
+use super::wording::{self, NOISE_SECONDS, PROBES};
 use crate::quantity;
 
 /// Characters of a summary; hosts refuse comments of more than 65,536.
@@ -18,7 +19,11 @@ pub fn render(report: &Report) -> String {
     let mut findings: Vec<String> = wording::by_severity(report)
         .into_iter()
         .map(|finding| {
-            let on = finding.statement.as_deref().map(|id| format!(" on `{}`", tick(id))).unwrap_or_default();
+            let on = finding
+                .statement
+                .as_deref()
+                .map(|id| format!(" on `{}`", tick(&wording::name_of(report, id))))
+                .unwrap_or_default();
             let message: String = finding.message.chars().take(2_000).collect();
             format!(
                 "- **{}** `{}`{on}: {}\n",
@@ -29,10 +34,13 @@ pub fn render(report: &Report) -> String {
         })
         .collect();
     let all = findings.len();
-    let title = if all == 0 { "" } else { "\n## Findings\n\n" };
+    let title = match all {
+        0 => String::new(),
+        _ => format!("\n### Findings: {}\n\n", wording::counts(&wording::by_severity(report))),
+    };
     let size = |text: &str| text.chars().count();
     // Room for the sentence that counts what was dropped.
-    let fixed = size(&head) + size(title) + 200;
+    let fixed = size(&head) + size(&title) + 200;
     if fixed + size(&tail) > LIMIT {
         let room = LIMIT.saturating_sub(fixed).saturating_sub(60);
         tail = tail.chars().take(room).collect::<String>() + "\n\n(cut; report.json has it all)\n";
@@ -45,7 +53,7 @@ pub fn render(report: &Report) -> String {
     }
     let dropped = all - findings.len();
     let mut out = head;
-    out.push_str(title);
+    out.push_str(&title);
     out.extend(findings);
     if dropped > 0 {
         let _ = writeln!(out, "\n{dropped} more findings, the least severe, did not fit; report.json has them all.");
@@ -57,23 +65,23 @@ pub fn render(report: &Report) -> String {
 fn head(report: &Report) -> String {
     let mut out = String::new();
     let mark = if report.verdict == Verdict::Pass { "✅" } else { "❌" };
-    let _ = writeln!(out, "# {mark} {}\n\n**{}**\n", prose(&report.name), prose(&wording::verdict(report)));
+    let _ = writeln!(out, "## {mark} {}\n\n**{}**\n", prose(&report.name), prose(&verdict::sentences(report)));
     if let Some(scale) = wording::scale(report) {
         let _ = writeln!(out, "> ⚠️ {}\n", prose(&scale));
     }
     let _ = writeln!(
         out,
-        "{} statements on {}, {}\n",
-        quantity::grouped(report.upgrade.statements),
+        "{} on {}, {}\n",
+        quantity::counted(report.upgrade.statements, "statement"),
         prose(&wording::place(report)),
-        report.started
+        quantity::moment(&report.started)
     );
-    let (shown, rest) = wording::worst(report, STATEMENTS);
-    if !shown.is_empty() {
-        out.push_str("## What each statement keeps waiting, and for how long\n\n");
+    let shown = wording::shown(report, STATEMENTS);
+    if !shown.statements.is_empty() {
+        out.push_str("### What each statement keeps waiting, and for how long\n\n");
         out.push_str("| statement | rows | time | how | reads | locks | updates | inserts | commits |\n");
         out.push_str("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |\n");
-        for statement in shown {
+        for statement in &shown.statements {
             let waits: Vec<String> = PROBES
                 .iter()
                 .map(|probe| {
@@ -86,25 +94,31 @@ fn head(report: &Report) -> String {
                 prose(&wording::label(statement)),
                 tick(&wording::one_line(&statement.text, 80)),
                 wording::rows(statement),
-                wording::time(statement),
+                prose(&wording::time(statement)),
                 wording::how(statement),
                 waits.join(" | ")
             );
         }
-        out.push_str("\n· asked and did not wait 50 ms; empty: not asked.\n");
-        if rest > 0 {
-            let _ = writeln!(out, "\n{} more statements blocked less and took less.", quantity::grouped(rest));
+        out.push_str("\nThe longest wait of one request; empty: none waited 50 ms, or none was asked.\n");
+    }
+    let mut notes = shown.left_out();
+    for statement in &shown.statements {
+        if let Some(error) = &statement.error {
+            notes.push(format!("{} ({}): {error}", wording::label(statement), statement.origin));
+        }
+        if let Some(commit) = statement.commit_seconds.filter(|commit| *commit >= NOISE_SECONDS) {
+            notes.push(format!("{}: its commit took another {}", wording::label(statement), quantity::seconds(commit)));
         }
     }
-    let keys = wording::key_differences(report, 5);
-    if !keys.is_empty() {
+    notes.extend(wording::key_differences(report, 5));
+    if !notes.is_empty() {
         out.push('\n');
-        for line in keys {
+        for line in notes {
             let _ = writeln!(out, "- {}", prose(&line));
         }
     }
     for statement in report.statements.iter().filter(|statement| !statement.alternatives.is_empty()).take(STATEMENTS) {
-        let _ = writeln!(out, "\n### Other ways to do `{}`\n", tick(&wording::label(statement)));
+        let _ = writeln!(out, "\n#### Other ways to do `{}`\n", tick(&wording::label(statement)));
         out.push_str("| way | time | reads wait | writes wait | result |\n| --- | ---: | ---: | ---: | --- |\n");
         let longest = |blocked: &[crate::watch::record::Blocked], writes: bool| {
             let seconds = blocked
@@ -117,7 +131,7 @@ fn head(report: &Report) -> String {
         let _ = writeln!(
             out,
             "| as written | {} | {} | {} | |",
-            wording::time(statement),
+            prose(&wording::time(statement)),
             longest(&statement.blocked, false),
             longest(&statement.blocked, true)
         );
@@ -127,23 +141,37 @@ fn head(report: &Report) -> String {
                 out,
                 "| {chosen}{} | {} | {} | {} | {} |",
                 prose(&way.title),
-                way.seconds.map(quantity::seconds).unwrap_or_default(),
+                prose(&way.seconds.map(quantity::seconds).unwrap_or_default()),
                 longest(&way.blocked, false),
                 longest(&way.blocked, true),
                 wording::proof(way)
             );
         }
-        for line in statement.alternatives.iter().flat_map(wording::remarks).take(12) {
-            let _ = writeln!(out, "\n- {}", prose(&line));
+        let remarks: Vec<String> = statement.alternatives.iter().flat_map(remarks).collect();
+        if !remarks.is_empty() {
+            out.push_str("\n<details><summary>What to know about them</summary>\n\n");
+            for line in remarks.iter().take(20) {
+                let _ = writeln!(out, "- {}", prose(line));
+            }
+            out.push_str("\n</details>\n");
         }
     }
     out
 }
 
+/// What the terminal says of an alternative, and the caveats of those that the plan does not take.
+fn remarks(way: &Alternative) -> Vec<String> {
+    let mut lines = wording::remarks(way);
+    if !way.chosen && way.eligible {
+        lines.extend(way.caveats.iter().map(|caveat| format!("{}: {caveat}", way.id)));
+    }
+    lines
+}
+
 fn tail(report: &Report) -> String {
     let mut out = String::new();
     if !report.budget.is_empty() {
-        out.push_str("\n## Budget\n\n| limit | allowed | observed | | basis |\n| --- | --- | --- | --- | --- |\n");
+        out.push_str("\n### Budget\n\n| limit | allowed | observed | | basis |\n| --- | --- | --- | --- | --- |\n");
         for line in &report.budget {
             let mark = if line.ok { "✅" } else { "❌" };
             let _ = writeln!(
@@ -158,9 +186,14 @@ fn tail(report: &Report) -> String {
     }
     let rest = wording::not_rehearsed(report);
     if !report.unchecked.is_empty() || !rest.is_empty() {
-        out.push_str("\n## Not looked at\n\n");
+        let count = quantity::counted((report.unchecked.len() + rest.len()) as u64, "thing");
+        let _ = writeln!(out, "\n<details><summary>Not looked at: {count}</summary>\n");
         for item in report.unchecked.iter().take(30) {
-            let on = item.statement.as_deref().map(|id| format!("`{}`, ", tick(id))).unwrap_or_default();
+            let on = item
+                .statement
+                .as_deref()
+                .map(|id| format!("`{}`, ", tick(&wording::name_of(report, id))))
+                .unwrap_or_default();
             let _ = writeln!(out, "- {on}{}: {}", item.rule, prose(&item.why));
         }
         if report.unchecked.len() > 30 {
@@ -169,9 +202,10 @@ fn tail(report: &Report) -> String {
         for line in rest {
             let _ = writeln!(out, "- {}", prose(&line));
         }
+        out.push_str("\n</details>\n");
     }
     if let Some(plan) = &report.plan {
-        let _ = writeln!(out, "\nThe plan: `{}` (digest `{}`)", tick(&plan.path), plan.digest);
+        let _ = writeln!(out, "\nThe plan: `{}` (digest `{:.16}`)", tick(&plan.path), plan.digest);
     }
     out
 }

@@ -3,9 +3,13 @@
 //! Records in, [`record::Report`] out; the report then renders as text for a terminal and as markdown for a comment.
 
 pub mod build;
+#[cfg(test)]
+mod golden;
 pub mod markdown;
 pub mod record;
 pub mod text;
+mod text_table;
+mod verdict;
 mod wording;
 
 pub use build::{Input, build};

@@ -1,9 +1,10 @@
-//! The words and the choices that every rendering shares: one sentence for the whole, cells, which statements to show.
+//! The words and the choices that every rendering shares: cells, which statements to show, remarks.
 
-use super::record::{Alternative, Report, Statement, Verdict};
+use super::record::{Alternative, Report, Statement};
 use crate::advise::record::{Finding, Severity};
 use crate::quantity;
 use crate::replay::record::{Algorithm, ProofBasis};
+use crate::sql::record::Kind;
 use crate::watch::record::{Blocked, ProbeKind};
 
 /// The probes in the order in which reports show them.
@@ -11,50 +12,7 @@ pub const PROBES: [ProbeKind; 5] =
     [ProbeKind::Read, ProbeKind::Lock, ProbeKind::Update, ProbeKind::Insert, ProbeKind::Commit];
 
 /// A wait shorter than this is within a healthy server's noise and is shown as none.
-const NOISE_SECONDS: f64 = 0.05;
-
-/// The whole in one sentence.
-pub fn verdict(report: &Report) -> String {
-    let word = match report.verdict {
-        Verdict::Pass => "PASS",
-        Verdict::Fail => "FAIL",
-    };
-    let failed = report.statements.iter().find(|statement| statement.error.is_some());
-    let worst = report
-        .statements
-        .iter()
-        .flat_map(|statement| statement.blocked.iter().map(move |blocked| (statement, blocked)))
-        .filter(|(_, blocked)| blocked.longest_seconds >= NOISE_SECONDS)
-        .max_by(|a, b| a.1.longest_seconds.total_cmp(&b.1.longest_seconds));
-    let harm = match (failed, worst) {
-        (Some(failed), _) => {
-            let error = failed.error.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{} fails with {error}", label(failed))
-        }
-        (None, Some((statement, blocked))) => {
-            format!(
-                "{} blocks {} for up to {}",
-                label(statement),
-                of(blocked),
-                quantity::seconds(blocked.longest_seconds)
-            )
-        }
-        (None, None) if report.statements.iter().any(|statement| statement.error.is_some()) => String::new(),
-        (None, None) => "no statement kept a probe waiting for 50 ms or more".to_owned(),
-    };
-    let better = worst.filter(|_| failed.is_none()).and_then(|(statement, _)| chosen(statement)).map(
-        |(title, seconds, same)| {
-            let same = if same { "with the same result" } else { "with another result" };
-            format!("; {title} does its work in {} {same}", quantity::seconds(seconds))
-        },
-    );
-    format!("{word}: {harm}{}.", better.unwrap_or_default())
-}
-
-fn chosen(statement: &Statement) -> Option<(&str, f64, bool)> {
-    let way = statement.alternatives.iter().find(|way| way.chosen)?;
-    Some((way.title.as_str(), way.seconds?, way.proof.as_ref().is_some_and(|proof| proof.same_result)))
-}
+pub const NOISE_SECONDS: f64 = 0.05;
 
 /// What to know about the size of what was rehearsed; none at full size.
 pub fn scale(report: &Report) -> Option<String> {
@@ -68,13 +26,17 @@ pub fn scale(report: &Report) -> Option<String> {
         .max_by_key(|table| table.production_rows);
     let rows = largest.map(|table| {
         format!(
-            ": {} of {} rows in {}",
+            ", {} of {} rows in {}",
             quantity::grouped(table.rows_before.unwrap_or_default()),
             quantity::grouped(table.production_rows.unwrap_or_default()),
             table.name
         )
     });
-    Some(format!("scale {}{}; times are of the sandbox, not production's", report.scale, rows.unwrap_or_default()))
+    Some(format!(
+        "Scale {}{}: times and waits are of the sandbox, not production's.",
+        report.scale,
+        rows.unwrap_or_default()
+    ))
 }
 
 /// Where it ran.
@@ -95,14 +57,6 @@ pub fn label(statement: &Statement) -> String {
     if statement.count > 1 { format!("{name} ×{}", quantity::grouped(statement.count)) } else { name.to_owned() }
 }
 
-/// `updates of zdz.tracking`, `every commit`.
-fn of(blocked: &Blocked) -> String {
-    match blocked.probe {
-        ProbeKind::Commit => "every commit on the server".to_owned(),
-        probe => format!("{} of {}", plural(probe), blocked.table),
-    }
-}
-
 /// The probe's requests as people call them.
 pub fn plural(probe: ProbeKind) -> &'static str {
     match probe {
@@ -119,16 +73,16 @@ pub fn longest(blocked: &[Blocked], probe: ProbeKind) -> Option<f64> {
     blocked.iter().filter(|blocked| blocked.probe == probe).map(|blocked| blocked.longest_seconds).reduce(f64::max)
 }
 
-/// A wait for people: `·` when it was asked and did not wait, `` when nobody asked, else the seconds.
+/// A wait for people; nothing below the noise, and where nobody asked.
 pub fn wait(seconds: Option<f64>, failed: u64) -> String {
     let waited = match seconds {
         None => String::new(),
-        Some(seconds) if seconds < NOISE_SECONDS => "·".to_owned(),
+        Some(seconds) if seconds < NOISE_SECONDS => String::new(),
         Some(seconds) => quantity::seconds(seconds),
     };
     match (failed, waited.as_str()) {
         (0, _) => waited,
-        (failed, "" | "·") => format!("{failed} failed"),
+        (failed, "") => format!("{failed} failed"),
         (failed, _) => format!("{waited}, {failed} failed"),
     }
 }
@@ -150,11 +104,7 @@ pub fn rows(statement: &Statement) -> String {
 /// Its time, or what became of it.
 pub fn time(statement: &Statement) -> String {
     match (statement.outcome.as_str(), statement.seconds) {
-        ("done", Some(seconds)) => {
-            let commit = statement.commit_seconds.filter(|commit| *commit >= NOISE_SECONDS);
-            let commit = commit.map(|commit| format!(" + commit {}", quantity::seconds(commit))).unwrap_or_default();
-            format!("{}{commit}", quantity::seconds(seconds))
-        }
+        ("done", Some(seconds)) => quantity::seconds(seconds),
         ("skipped", _) => "skipped".to_owned(),
         ("timed_out", Some(seconds)) => format!("timed out, {}", quantity::seconds(seconds)),
         (_, Some(seconds)) => format!("failed, {}", quantity::seconds(seconds)),
@@ -166,7 +116,7 @@ pub fn time(statement: &Statement) -> String {
 pub fn how(statement: &Statement) -> String {
     match (statement.algorithm, statement.rebuilds) {
         (Some(Algorithm::Instant), _) => "instant".to_owned(),
-        (Some(Algorithm::Inplace), true) => "in place, rebuilds".to_owned(),
+        (Some(Algorithm::Inplace), true) => "rebuild".to_owned(),
         (Some(Algorithm::Inplace), false) => "in place".to_owned(),
         (Some(Algorithm::Copy), _) => "copy".to_owned(),
         (None, _) => String::new(),
@@ -184,22 +134,72 @@ pub fn one_line(text: &str, limit: usize) -> String {
     cut
 }
 
-/// The statements to show, in order, and how many are left out: those that failed, then those that blocked longest,
-/// then the longest.
-pub fn worst(report: &Report, limit: usize) -> (Vec<&Statement>, u64) {
+/// The statements worth a line, and those that are not.
+#[derive(Clone, Debug, Default)]
+pub struct Shown<'a> {
+    /// In the upgrade's order.
+    pub statements: Vec<&'a Statement>,
+    /// Statements that only look or set up the session, ended well, were quick and kept nothing waiting.
+    pub folded: u64,
+    /// Their time.
+    pub folded_seconds: f64,
+    /// Statements for which there was no room; they blocked less and took less than those shown.
+    pub rest: u64,
+}
+
+impl Shown<'_> {
+    /// What is not shown, in sentences.
+    pub fn left_out(&self) -> Vec<String> {
+        let more = if self.statements.is_empty() { "" } else { "more " };
+        let folded = (self.folded > 0).then(|| {
+            let time = quantity::seconds(self.folded_seconds);
+            format!("{}: nothing waited, {time} in all", quantity::counted(self.folded, &format!("{more}statement")))
+        });
+        let rest = (self.rest > 0).then(|| {
+            let count = quantity::counted(self.rest, "more statement");
+            format!("{count} blocked less and took less; report.json has them all")
+        });
+        folded.into_iter().chain(rest).collect()
+    }
+}
+
+/// Chooses the statements to show: those that failed, then those that blocked longest, then the longest.
+pub fn shown(report: &Report, limit: usize) -> Shown<'_> {
     let harm = |statement: &Statement| {
         let blocked = statement.blocked.iter().map(|blocked| blocked.longest_seconds).fold(0.0, f64::max);
         (statement.error.is_some(), blocked, statement.seconds.unwrap_or(0.0))
     };
-    let mut order: Vec<usize> = (0..report.statements.len()).collect();
+    let (trivial, mut order): (Vec<usize>, Vec<usize>) =
+        (0..report.statements.len()).partition(|index| is_trivial(&report.statements[*index]));
     order.sort_by(|a, b| {
         let (a, b) = (harm(&report.statements[*a]), harm(&report.statements[*b]));
         b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)).then(b.2.total_cmp(&a.2))
     });
-    let rest: u64 = order.iter().skip(limit).map(|index| report.statements[*index].count).sum();
+    let count = |of: &[usize]| of.iter().map(|index| report.statements[*index].count).sum();
+    let rest = count(order.get(limit..).unwrap_or_default());
     order.truncate(limit);
     order.sort_unstable();
-    (order.into_iter().map(|index| &report.statements[index]).collect(), rest)
+    Shown {
+        statements: order.into_iter().map(|index| &report.statements[index]).collect(),
+        folded: count(&trivial),
+        folded_seconds: trivial.iter().filter_map(|index| report.statements[*index].seconds).sum(),
+        rest,
+    }
+}
+
+/// It looks or sets up the session, and nothing came of it.
+fn is_trivial(statement: &Statement) -> bool {
+    let is_quiet = matches!(
+        statement.kind,
+        Kind::Use | Kind::Show | Kind::Select | Kind::Set | Kind::Explain | Kind::Begin | Kind::Commit
+    );
+    is_quiet
+        && statement.outcome == "done"
+        && statement.failed.is_empty()
+        && statement.alternatives.is_empty()
+        && statement.seconds.unwrap_or(0.0) < NOISE_SECONDS
+        && statement.commit_seconds.unwrap_or(0.0) < NOISE_SECONDS
+        && statement.blocked.iter().all(|blocked| blocked.longest_seconds < NOISE_SECONDS)
 }
 
 /// Whether an alternative leaves the same.
@@ -216,23 +216,31 @@ pub fn proof(way: &Alternative) -> String {
     }
 }
 
-/// What to say under an alternative: why not, what differs, what the cure is for.
+/// What to say under an alternative: why not, what differs, what the cure is for, and, of the one that the plan takes,
+/// what to know.
 pub fn remarks(way: &Alternative) -> Vec<String> {
     let mut lines = Vec::new();
     if !way.eligible {
         lines.push(format!("{}: refused, {}", way.id, way.reason.as_deref().unwrap_or("for no reason given")));
     }
     if let Some(proof) = &way.proof {
-        lines.extend(proof.differences.iter().map(|difference| format!("{}: differs, {difference}", way.id)));
-        lines.extend(proof.without_cure.iter().map(|cured| format!("{}: cured, without the cure {cured}", way.id)));
-        if !proof.excluded_columns.is_empty() {
-            lines.push(format!("{}: left out of the proof, {}", way.id, proof.excluded_columns.join(", ")));
-        }
+        lines.extend(some(&proof.differences).map(|what| format!("{} differs: {what}", way.id)));
+        lines.extend(some(&proof.without_cure).map(|what| format!("{} without its cure differs: {what}", way.id)));
+        lines.extend(some(&proof.excluded_columns).map(|what| format!("{}: left out of the proof, {what}", way.id)));
     }
     if way.chosen {
         lines.extend(way.caveats.iter().map(|caveat| format!("{}: {caveat}", way.id)));
     }
     lines
+}
+
+/// The first few of some, in one line; none of none.
+fn some(all: &[String]) -> Option<String> {
+    const FEW: usize = 6;
+    let more = all.len().saturating_sub(FEW);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let few: Vec<&str> = all.iter().take(FEW).map(String::as_str).collect();
+    (!all.is_empty()).then(|| format!("{}{rest}", few.join("; ")))
 }
 
 /// Where the key decided how long a request waited: the worst such statement and probe, at most so many.
@@ -260,6 +268,18 @@ pub fn key_differences(report: &Report, limit: usize) -> Vec<String> {
     found.into_iter().take(limit).map(|(_, line)| line).collect()
 }
 
+/// The name of a statement by its id.
+pub fn name_of(report: &Report, id: &str) -> String {
+    report.statements.iter().find(|statement| statement.id == id).map_or_else(|| id.to_owned(), label)
+}
+
+/// `3 errors, 1 warning, 0 notes`.
+pub fn counts(findings: &[&Finding]) -> String {
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count() as u64;
+    let all = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "note")];
+    all.map(|(severity, noun)| quantity::counted(count(severity), noun)).join(", ")
+}
+
 /// Findings, worst first; within a severity in the report's own order.
 pub fn by_severity(report: &Report) -> Vec<&Finding> {
     let mut findings: Vec<&Finding> = report.findings.iter().collect();
@@ -270,7 +290,7 @@ pub fn by_severity(report: &Report) -> Vec<&Finding> {
 /// The severity's word.
 pub fn severity(severity: Severity) -> &'static str {
     match severity {
-        Severity::Info => "info",
+        Severity::Info => "note",
         Severity::Warning => "warning",
         Severity::Error => "error",
     }

@@ -33,7 +33,10 @@ pub fn run(typed: &Report) -> Result<Exit> {
 /// When it cannot be printed.
 pub fn show(report: &record::Report, format: Format) -> Result<()> {
     match format {
-        Format::Text => output::print(&text::render(report, output::colour())),
+        Format::Text => {
+            let width = text::terminal_width().unwrap_or(text::WIDTH);
+            output::print(&text::render_for(report, output::colour(), width))
+        }
         Format::Markdown => output::print(&markdown::render(report)),
         Format::Json => {
             output::print(&serde_json::to_string_pretty(report).context("cannot write the report as JSON")?)
