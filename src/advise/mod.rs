@@ -16,7 +16,7 @@ pub mod policy;
 pub mod record;
 pub mod rule;
 pub mod rules;
-mod specimen;
+pub(crate) mod specimen;
 pub mod waits;
 
 use std::collections::BTreeMap;

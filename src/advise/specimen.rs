@@ -1,7 +1,7 @@
-//! A small rehearsal by hand, for the tests of this folder.
+//! A small rehearsal by hand, for the tests of this folder and of the plan.
 
 #[cfg(test)]
-pub(super) use tests::*;
+pub(crate) use tests::*;
 
 #[cfg(test)]
 mod tests {

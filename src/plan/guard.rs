@@ -19,14 +19,14 @@ pub fn guard(actions: &[Action], flavor: Flavor) -> Guard {
         settings.push(format!("SET SESSION innodb_lock_wait_timeout = {ROW_WAIT}"));
     }
     let mut watch = vec![Watch {
-        what: "who waits for a lock: more than a few lines that grow older mean stop".to_owned(),
+        what: "Who waits for a lock: more than a few lines that grow older mean stop".to_owned(),
         query: "SELECT id, user, time, state, LEFT(info, 80) AS query FROM information_schema.processlist \
                 WHERE state LIKE 'Waiting for%lock%' OR state LIKE 'updating%' ORDER BY time DESC LIMIT 20"
             .to_owned(),
     }];
     if has_rows {
         watch.push(Watch {
-            what: "how far it is: rows modified grow towards the number rehearsed".to_owned(),
+            what: "How far it is: rows modified grow towards the number rehearsed".to_owned(),
             query: "SELECT trx_mysql_thread_id AS connection, trx_started, trx_rows_locked, trx_rows_modified \
                     FROM information_schema.innodb_trx ORDER BY trx_started LIMIT 5"
                 .to_owned(),
@@ -34,13 +34,13 @@ pub fn guard(actions: &[Action], flavor: Flavor) -> Guard {
     }
     if has_ddl && has_metadata_locks(flavor) {
         watch.push(Watch {
-            what: "who holds the table: kill or wait for whoever is GRANTED while the step is PENDING".to_owned(),
+            what: "Who holds the table: kill or wait for whoever is GRANTED while the step is PENDING".to_owned(),
             query: METADATA_LOCKS.to_owned(),
         });
     }
     let when_tripped = match (has_ddl, has_rows) {
         (true, false) => {
-            "error 1205: somebody held the table for 5 s. Nothing has changed; find the holder with the query below, then run the script again"
+            "error 1205: somebody held the table for 5 s. Nothing has changed; find the holder with the queries above, then run the script again"
         }
         (false, _) => {
             "error 1205 or 1213: a row stayed locked for 10 s, or a deadlock was broken. The statement (in batches: the last batch) was rolled back; run the script again"

@@ -37,10 +37,7 @@ pub fn takes(input: &Input<'_>, unit: &Unit<'_>, copies: bool) -> Option<Duratio
     }
     .to_owned();
     if input.scale < 1.0 {
-        basis.push_str(&format!(
-            ", at {} of production's rows: production's own time was not measured",
-            share(input.scale)
-        ));
+        basis.push_str(&format!(", at {} of production's rows", share(input.scale)));
     }
     if copies {
         basis.push_str("; the copy of the rows that the step makes comes on top");

@@ -29,3 +29,6 @@ pub use render::files;
 pub fn scripts(plan: &Plan) -> Vec<PlanScript> {
     plan.scripts.clone()
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,9 +46,19 @@ pub fn sql(plan: &Plan, script: &PlanScript) -> String {
 /// How a script was rehearsed, in words that cannot be overlooked when it was not.
 fn ran(script: &PlanScript) -> String {
     match &script.rehearsed {
-        Some(ran) if ran.ok => format!("run in the sandbox on {}, took {}", ran.at, quantity::seconds(ran.seconds)),
-        Some(ran) => format!("IT FAILED in the sandbox on {}: {}", ran.at, ran.outcome),
+        Some(ran) if ran.ok => {
+            format!("ran in the sandbox in {} ({})", quantity::seconds(ran.seconds), quantity::moment(&ran.at))
+        }
+        Some(ran) => format!("IT FAILED in the sandbox ({}): {}", quantity::moment(&ran.at), ran.outcome),
         None => "NOT RUN in the sandbox".to_owned(),
+    }
+}
+
+/// The same in a list in which the day is the same for all.
+fn ran_briefly(script: &PlanScript) -> String {
+    match &script.rehearsed {
+        Some(ran) if ran.ok => format!("ran in the sandbox in {}", quantity::seconds(ran.seconds)),
+        _ => format!("**{}**", ran(script)),
     }
 }
 
@@ -95,6 +105,7 @@ fn markdown(plan: &Plan) -> String {
     }
     backups(plan, &mut out);
     out.push_str("\n## Steps\n");
+    watches(plan, &mut out);
     for (index, step) in plan.steps.iter().enumerate() {
         steps(plan, index + 1, step, &mut out);
     }
@@ -144,8 +155,8 @@ fn summary(plan: &Plan) -> String {
         }
     };
     format!(
-        "{} steps, {destructive} of them destroy something and have a backup. In the sandbox they took {} in all, backups aside. {scripts}",
-        plan.steps.len(),
+        "{}, {destructive} of which destroy something and have a backup. In the sandbox they took {} in all, backups aside. {scripts}",
+        quantity::counted(plan.steps.len() as u64, "step"),
         range(low, high)
     )
 }
@@ -176,22 +187,39 @@ fn backups(plan: &Plan, out: &mut String) {
     }
 }
 
+/// What to look at in a second session, once for all steps.
+fn watches(plan: &Plan, out: &mut String) {
+    let mut told: Vec<&str> = Vec::new();
+    for watch in plan.steps.iter().flat_map(|step| &step.body.guard.watch) {
+        if told.is_empty() {
+            out.push_str(
+                "\nRun the scripts one by one: `mysql --show-warnings < plan/FILE`, and look at the exit code. ",
+            );
+            out.push_str("Meanwhile look from a second session:\n");
+        }
+        if !told.contains(&watch.query.as_str()) {
+            told.push(&watch.query);
+            let _ = writeln!(out, "\n{}:\n\n```sql\n{};\n```", watch.what, watch.query);
+        }
+    }
+}
+
 fn steps(plan: &Plan, number: usize, step: &Step, out: &mut String) {
     let body = &step.body;
     let _ = writeln!(out, "\n### {number}. {}\n", body.title.replace('\n', " "));
     let scripts: Vec<&PlanScript> = plan.scripts_of(&body.id).collect();
     let of = |phase: ScriptPhase| scripts.iter().find(|script| script.phase == phase);
     if let Some(script) = of(ScriptPhase::Backup) {
-        let _ = writeln!(out, "- [ ] back up: `{}` ({})", script.path, ran(script));
+        let _ = writeln!(out, "- [ ] back up: `{}` ({})", script.path, ran_briefly(script));
     }
     if let Some(script) = of(ScriptPhase::Step) {
-        let _ = writeln!(out, "- [ ] run: `{}` ({})", script.path, ran(script));
+        let _ = writeln!(out, "- [ ] run: `{}` ({})", script.path, ran_briefly(script));
     }
     if let Some(script) = of(ScriptPhase::Verify) {
-        let _ = writeln!(out, "- [ ] verify: `{}` ({})", script.path, ran(script));
+        let _ = writeln!(out, "- [ ] verify: `{}` ({})", script.path, ran_briefly(script));
     }
     for verify in body.verify.iter().take(5) {
-        let _ = writeln!(out, "      expect {}", verify.expect);
+        let _ = writeln!(out, "  - expect {}", verify.expect);
     }
     if let Some(takes) = &body.takes {
         let _ = writeln!(out, "- takes {} ({})", range(takes.low_seconds, takes.high_seconds), takes.basis);
@@ -209,12 +237,9 @@ fn steps(plan: &Plan, number: usize, step: &Step, out: &mut String) {
         let _ = writeln!(out, "- know: {line}");
     }
     let _ = writeln!(out, "- if the guard trips: {}", body.guard.when_tripped);
-    for watch in body.guard.watch.iter().take(1) {
-        let _ = writeln!(out, "- watch {}: `{}`", watch.what, watch.query);
-    }
     match of(ScriptPhase::Undo) {
         Some(script) => {
-            let _ = writeln!(out, "- undo: `{}` ({}): {}", script.path, ran(script), body.undo.limit);
+            let _ = writeln!(out, "- undo: `{}` ({}): {}", script.path, ran_briefly(script), body.undo.limit);
         }
         None => {
             let _ = writeln!(out, "- undo: {}", body.undo.limit);

@@ -30,7 +30,7 @@ pub fn sentences(steps: &[Step]) -> Vec<String> {
         ));
     }
     lines.push("When the connection is lost, look first (the step's verification) and only then run anything again: a DDL that was running goes on, a transaction is rolled back.".to_owned());
-    lines.push("To go back behind everything, run the plan/80-*.sql scripts in the order of their names: the last step's undo first.".to_owned());
+    lines.push("To go back behind everything, run the plan/80-*.sql scripts in the order of their names: the last step's undo first. To go back from the middle, begin with the undo of the last step that ran, even half-way. A step without such a script has none, and says what to do by hand.".to_owned());
     lines.push("Replicas, restarts and connections lost half-way were not rehearsed.".to_owned());
     lines
 }

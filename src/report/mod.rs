@@ -3,8 +3,6 @@
 //! Records in, [`record::Report`] out; the report then renders as text for a terminal and as markdown for a comment.
 
 pub mod build;
-#[cfg(test)]
-mod golden;
 pub mod markdown;
 pub mod record;
 pub mod text;
@@ -13,3 +11,6 @@ mod verdict;
 mod wording;
 
 pub use build::{Input, build};
+
+#[cfg(test)]
+mod tests;
