@@ -158,6 +158,7 @@ fn filled_once(flavor: &str, kind: Kind) -> Result<(), Failed> {
         ("sql_mode", "ANSI_QUOTES"),
         ("innodb_lock_wait_timeout", "7"),
         ("innodb_page_size", "8192"),
+        ("innodb_io_capacity", "321"),
         ("innodb_buffer_pool_size", "1T"),
         ("binlog_format", "NO_SUCH_FORMAT"),
         ("innodb_strict_mode", "NO_SUCH_VALUE"),
@@ -203,6 +204,8 @@ fn filled_once(flavor: &str, kind: Kind) -> Result<(), Failed> {
     sandbox.rewind(&Silent)?;
     assert_eq!(rows(sandbox.instance())?, before);
     assert_eq!(variable(sandbox.instance(), "innodb_lock_wait_timeout")?.as_deref(), Some("7"));
+    // Lifted while the buffer pool warms, and put back.
+    assert_eq!(variable(sandbox.instance(), "innodb_io_capacity")?.as_deref(), Some("321"));
     let status: Option<(String, String)> =
         sandbox.instance().reader(Role::Keeper)?.first("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_load_status'")?;
     assert!(status.is_some_and(|(_, status)| status.contains("completed")));
