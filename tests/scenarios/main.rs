@@ -4,6 +4,7 @@
 mod broken;
 mod desk;
 mod plain;
+mod twin;
 
 use std::process::ExitCode;
 
@@ -14,5 +15,6 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let mut trials = plain::trials();
     trials.extend(broken::trials());
+    trials.extend(twin::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
