@@ -5,7 +5,7 @@ use super::evidence::NOTICEABLE_SECONDS;
 use super::record::{Budget, Trial};
 use crate::quantity::seconds;
 use crate::replay::record::{Observation, Outcome};
-use crate::sql::record::Kind;
+use crate::sql::record::{Action, Kind};
 use crate::watch::record::Blocked;
 
 /// The trial to take, and why.
@@ -42,6 +42,7 @@ pub fn among<'a>(trials: impl Iterator<Item = &'a Trial>, original: &Observation
         .enumerate()
         .filter(|(_, trial)| trial.alternative.statement == original.statement.id)
         .filter(|(_, trial)| trial.completed && trial.proof.same_result && trial.alternative.eligible)
+        .filter(|(_, trial)| is_scriptable(trial))
         .min_by(|(_, a), (_, b)| {
             let (a, b) = (rank(a), rank(b));
             (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.total_cmp(&b.3))
@@ -70,6 +71,11 @@ fn why(best: &Trial, before: f64, after: f64, destroys: bool, budget: &Budget) -
         why.push_str("; it keeps the old table, which is the undo until the first write");
     }
     why
+}
+
+/// The plan can hand it to the stock client: for batches over a key of several columns there is no such script yet.
+fn is_scriptable(trial: &Trial) -> bool {
+    trial.alternative.actions.iter().all(|action| !matches!(action, Action::Walk(walk) if walk.key.len() != 1))
 }
 
 /// It leaves the original rows in a table of their own.

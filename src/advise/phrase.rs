@@ -10,6 +10,10 @@ use super::record::{Alternative, Budget, Trial};
 use crate::quantity::{grouped, seconds};
 use crate::sql::record::TableName;
 use crate::survey::record::Basis;
+use crate::watch::record::Blocked;
+
+/// A wait of less than this part of the longest one is not worth a word beside it.
+const WEIGHTY_PART: f64 = 10.0;
 
 /// `blocks writes to zdz.tracking for 50.7 s (measured)`; none where it blocked nobody, or nobody looked.
 pub fn harm(subject: &Subject<'_>) -> Option<String> {
@@ -25,7 +29,10 @@ pub fn harm(subject: &Subject<'_>) -> Option<String> {
         (Some(read), None) => (read, "reads"),
         (None, None) => return None,
     };
-    let tables = reads.iter().chain(&writes).map(|blocked| &blocked.table).filter(|table| **table != worst.table);
+    // What waited a little beside a long wait is a footnote of the table of waits, not of the sentence.
+    let weighty = |blocked: &&&Blocked| blocked.longest_seconds >= worst.longest_seconds / WEIGHTY_PART;
+    let tables = reads.iter().chain(&writes).filter(weighty).map(|blocked| &blocked.table);
+    let tables = tables.filter(|table| **table != worst.table);
     let others = tables.collect::<BTreeSet<_>>().len();
     let others = match others {
         0 => String::new(),

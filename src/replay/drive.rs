@@ -195,7 +195,7 @@ impl<'a> Drive<'a> {
             (1, Some(table)) => self.survey.tables.get(table).map(|facts| facts.rows),
             _ => None,
         };
-        self.witness.rows_done(0);
+        self.witness.rows_begin();
         let what = format!("{}: {} ({} of {total})", self.experiment.id, statement.label(), self.done + 1);
         self.progress.stage(&what, if rows.is_some() { Unit::Rows } else { Unit::Waiting }, rows);
     }

@@ -69,7 +69,7 @@ fn victims(statement: &Statement) -> String {
     let waits = |is_write: bool| {
         statement.blocked.iter().any(|one| {
             one.table == worst.table
-                && one.longest_seconds >= NOISE_SECONDS
+                && one.longest_seconds >= NOISE_SECONDS.max(worst.longest_seconds / 10.0)
                 && one.probe != ProbeKind::Commit
                 && (one.probe != ProbeKind::Read) == is_write
         })

@@ -137,9 +137,15 @@ impl Witness {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many rows the running action has changed so far.
+    /// A new action begins: no row of it is changed yet.
+    pub fn rows_begin(&self) {
+        self.rows.store(0, Ordering::Relaxed);
+    }
+
+    /// How many rows the running action has changed so far. The most that anybody saw counts: of an action in batches
+    /// the server knows the running batch alone.
     pub fn rows_done(&self, rows: u64) {
-        self.rows.store(rows, Ordering::Relaxed);
+        self.rows.fetch_max(rows, Ordering::Relaxed);
     }
 
     /// The same, for who shows it.

@@ -231,6 +231,12 @@ fn caveats(ground: &Ground<'_>) -> Vec<String> {
             .to_owned(),
         "Rows that the application inserts meanwhile are taken or left by where their key falls.".to_owned(),
     ];
+    if ground.facts.is_some_and(|facts| facts.primary_key().len() > 1) {
+        caveats.push(
+            "The plan cannot take it yet: for batches over a key of several columns it has no script for the stock client."
+                .to_owned(),
+        );
+    }
     let all = words(&ground.statement.text).unwrap_or_default();
     if all.iter().any(|word| CLOCK.iter().any(|clock| word.is(clock))) {
         caveats.push("The time that it asks for is another one in each batch.".to_owned());
