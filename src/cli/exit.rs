@@ -69,14 +69,18 @@ pub fn render(error: &Error) -> String {
     let (mut lines, mut hints) = (Vec::new(), Vec::new());
     let mut last = String::new();
     for link in error.chain() {
+        let mut goes_on = false;
         for line in link.to_string().lines() {
             match line.trim().strip_prefix("hint: ") {
                 Some(hint) => hints.push(format!("hint: {hint}\n")),
                 // A wrapper often repeats the words of what it wraps.
                 None if last.ends_with(line.trim()) => {}
+                // The further lines of one link (a server's log) are no causes of their own.
+                None if goes_on => lines.push(format!("    {}\n", line.trim_end())),
                 None => {
                     lines.push(format!("{}: {}\n", if lines.is_empty() { "error" } else { "caused by" }, line.trim()));
                     last = line.trim().to_owned();
+                    goes_on = true;
                 }
             }
         }

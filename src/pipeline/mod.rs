@@ -19,9 +19,10 @@ pub mod settings;
 mod stage;
 mod trials;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, anyhow, bail};
 
 use self::assemble::Gathered;
 use self::output::Output;
@@ -38,6 +39,7 @@ use crate::report::record::Report;
 use crate::server::flavor::{Flavor, Vendor};
 use crate::sql::script::{Options, Script};
 use crate::survey::fingerprint::Depth;
+use crate::survey::record::Fingerprint;
 
 /// The flavour that texts are read as before a server has said its own.
 const DEFAULT_FLAVOR: Flavor = Flavor { vendor: Vendor::MySql, major: 8, minor: 4, patch: None };
@@ -68,7 +70,7 @@ pub fn run(settings: &Settings, progress: &dyn Progress) -> Result<Outcome> {
     let mut gathered = Gathered::new(settings, &script, digest, started)?;
     let failure = rehearse(&mut stage, &script, &output, &mut gathered, progress).err();
     if gathered.loud.is_none() {
-        return Err(failure.unwrap_or_else(|| anyhow::anyhow!("nothing was run")));
+        return Err(failure.unwrap_or_else(|| anyhow!("nothing was run")));
     }
     let (report, directory) = assemble::write(&stage, &script, gathered, output)?;
     Ok(Outcome { report, directory, failure })
@@ -92,6 +94,7 @@ fn rehearse(
 ) -> Result<()> {
     let before = stage.print(Depth::Checksums, progress)?;
     stage.count_unstated(&before);
+    holds_what_is_touched(stage, script, &before)?;
     gathered.changes = changes::between(&before, None);
     gathered.before = Some(before.clone());
     let loud = Run {
@@ -125,6 +128,30 @@ fn rehearse(
     passed?;
     gathered.judge(stage)?;
     plan_run::rehearse(stage, gathered, progress)
+}
+
+/// A rehearsal of an upgrade on empty tables would say that all is well: it is not made.
+fn holds_what_is_touched(stage: &Stage, script: &Script, before: &Fingerprint) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for action in script.actions()? {
+        for table in action?.statement().reading.effect.tables() {
+            if !seen.insert(table.clone()) {
+                continue;
+            }
+            let wanted = stage.survey.tables.get(&table).map_or(0, |facts| facts.rows);
+            let is_empty = before.tables.get(&table).is_some_and(|print| print.rows == 0);
+            if wanted > 0 && is_empty {
+                let why = stage.notes.iter().find(|note| note.starts_with(&format!("{table}:")));
+                let why = why.map_or_else(|| "it was left empty".to_owned(), Clone::clone);
+                bail!(
+                    anyhow!("hint: Give its rows with --data, or leave out what the generator cannot meet.").context(
+                        format!("cannot fill {table}, which the upgrade touches, with its {wanted} rows: {why}")
+                    )
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Marks an error as the person's to mend, in its own words.

@@ -23,7 +23,7 @@ use crate::survey;
 use crate::survey::record::{Basis, Fingerprint, Survey};
 
 /// The format of seeded stores: raised whenever the generator would make other rows.
-const STORE_FORMAT: u32 = 2;
+const STORE_FORMAT: u32 = 3;
 
 /// A sandbox that stands at its checkpoint, and what it stands in for.
 pub struct Stage {

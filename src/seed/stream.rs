@@ -16,6 +16,7 @@ use mysql::LocalInfileHandler;
 use crate::progress::{Interrupted, Progress, Unit};
 use crate::quantity::grouped;
 use crate::sandbox::Instance;
+use crate::server::ability::Ability;
 use crate::server::fault::Fault;
 use crate::server::session::Writer;
 use crate::sql::record::quote_identifier;
@@ -31,6 +32,8 @@ const BLOCK: u64 = 250_000;
 const SMALL: u64 = 20_000;
 /// Bytes gathered before they are handed to the driver.
 const BUFFER: usize = 64 * 1024;
+/// A load that lost a deadlock was rolled back whole and is sent again, this often.
+const TRIES: u32 = 5;
 /// More streams than this only wait for each other inside the server (measured: it is CPU-bound with two).
 const MOST_STREAMS: usize = 4;
 
@@ -56,7 +59,10 @@ pub fn load(
 ) -> Result<Loaded> {
     let plan = &plans.0[table];
     let cpus = std::thread::available_parallelism().map_or(2, NonZero::get);
-    let streams = if together && plan.rows >= SMALL { cpus.clamp(2, MOST_STREAMS) } else { 1 } as u64;
+    let in_bulk = instance.flavor().loads_empty_tables_in_bulk();
+    let streams = if together && !in_bulk && plan.rows >= SMALL { cpus.clamp(2, MOST_STREAMS) } else { 1 } as u64;
+    // Only the load that meets the table empty goes in bulk.
+    let block = if in_bulk { u64::MAX } else { BLOCK };
     progress.stage(&format!("filling {}", plan.name), Unit::Rows, Some(plan.rows));
     let state = Arc::new(State { done: AtomicU64::new(0), stop: AtomicBool::new(false) });
     let ends: Vec<Result<Loaded>> = std::thread::scope(|scope| {
@@ -65,7 +71,7 @@ pub fn load(
                 let range = plan.rows * stream / streams..plan.rows * (stream + 1) / streams;
                 let (plans, state) = (Arc::clone(plans), Arc::clone(&state));
                 scope.spawn(move || {
-                    let end = fill_range(instance, &plans, table, range, &state);
+                    let end = fill_range(instance, &plans, table, range, block, &state);
                     if !matches!(end, Ok(Loaded::Whole(_))) {
                         state.stop.store(true, Ordering::Relaxed);
                     }
@@ -110,21 +116,28 @@ fn fill_range(
     plans: &Arc<Plans>,
     table: usize,
     range: std::ops::Range<u64>,
+    block: u64,
     state: &Arc<State>,
 ) -> Result<Loaded> {
     let mut writer = session::open(instance)?;
     let statement = statement(&plans.0[table]);
     let mut from = range.start;
     let mut remark = None;
+    let mut tries = 0;
     while from < range.end {
-        let to = range.end.min(from + BLOCK);
+        let to = range.end.min(from.saturating_add(block));
         writer.serve_local_infile(Some(generator(plans, table, from..to, state)));
         let done = match writer.execute(&statement) {
             Ok(done) => done,
             Err(_) if state.stop.load(Ordering::Relaxed) => return Err(Interrupted.into()),
             Err(fault) if fault.is_connection_lost() => return Err(fault).context("while rows were sent"),
+            Err(fault) if fault.is_deadlock() && tries < TRIES => {
+                tries += 1;
+                continue;
+            }
             Err(fault) => return Ok(Loaded::Refused(fault.to_string())),
         };
+        tries = 0;
         let missing = (to - from).saturating_sub(done.affected);
         if done.warnings > 0 || missing > 0 {
             let words = warnings(&mut writer).with_context(|| "cannot read the warnings of the load")?;

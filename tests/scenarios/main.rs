@@ -4,6 +4,7 @@
 mod broken;
 mod desk;
 mod plain;
+mod story;
 mod twin;
 
 use std::process::ExitCode;
@@ -16,5 +17,6 @@ fn main() -> ExitCode {
     let mut trials = plain::trials();
     trials.extend(broken::trials());
     trials.extend(twin::trials());
+    trials.extend(story::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
