@@ -191,7 +191,7 @@ pub struct Backup {
 
 /// How something is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Way {
     /// The step itself puts the old table aside.
     KeptTable {

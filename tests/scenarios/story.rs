@@ -1,4 +1,4 @@
-//! The scenario that the tool was made for, a hundredth of its size, from its file to its report.
+//! The scenario that the tool was made for, a hundredth of its size (or a twentieth), from its file to its report.
 
 use std::path::Path;
 
@@ -13,20 +13,22 @@ const STORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/package-upgr
 /// The trials of this module.
 pub fn trials() -> Vec<Trial> {
     vec![
-        Trial::test("story::a_delete_of_all_rows_is_found_and_a_swap_chosen_on_mysql", || whole(MYSQL)),
-        Trial::test("story::a_delete_of_all_rows_is_found_and_a_swap_chosen_on_mariadb", || whole(MARIADB)),
+        Trial::test("story::a_delete_of_all_rows_is_found_and_a_swap_chosen_on_mysql", || whole(MYSQL, "0.01")),
+        // Large enough that its DELETE, three times as fast, breaks the budget too.
+        Trial::test("story::a_delete_of_all_rows_is_found_and_a_swap_chosen_on_mariadb", || whole(MARIADB, "0.05")),
     ]
 }
 
-fn whole(on: On) -> Result<(), Failed> {
+fn whole(on: On, scale: &str) -> Result<(), Failed> {
     let desk = Desk::new("SELECT 1;\n")?;
     let scenario = format!("{STORY}/scenario.yaml");
-    desk.run(on, &["--scenario", &scenario, "--scale", "0.01"])?.exits(1)?;
+    desk.run(on, &["--scenario", &scenario, "--scale", scale])?.exits(1)?;
     let report = desk.report()?;
     assert_eq!(report["verdict"], "fail");
     assert_eq!(report["members"][0]["seeded_from_cache"], false);
     let delete = entry(&report["statements"], "name", "tracking-delete")?;
-    assert_eq!(delete["rows"]["affected"], 90_000);
+    let rows = 9_000_000.0 * scale.parse::<f64>()?;
+    assert_eq!(delete["rows"]["affected"].as_f64(), Some(rows));
     for (name, algorithm) in [
         ("users-add-timezone", "instant"),
         ("posts-add-slug", "instant"),
@@ -41,7 +43,7 @@ fn whole(on: On) -> Result<(), Failed> {
     files(&desk.path().join("rehearsal"), &report)?;
 
     // The same production, another upgrade: the rows are there already.
-    let again = desk.run(on, &["--scenario", &scenario, "--scale", "0.01", "upgrade.sql"])?;
+    let again = desk.run(on, &["--scenario", &scenario, "--scale", scale, "upgrade.sql"])?;
     again.exits(0)?;
     assert!(!again.err().contains("filled") && !again.err().contains("filling"), "{}", again.err());
     assert_eq!(desk.report()?["members"][0]["seeded_from_cache"], true);
