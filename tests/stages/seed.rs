@@ -247,9 +247,16 @@ fn keys_hold_and_children_find_their_parents(servers: &Servers, instance: &Insta
     Ok(())
 }
 
+/// On again, at the latest when the other trials that fill this server at the same time are through.
 fn redo_is_on(filled: &mut Filled) -> Result<bool, Failed> {
-    let row: Option<(String, String)> = filled.writer.first("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'")?;
-    Ok(row.is_none_or(|(_, value)| value == "ON"))
+    for _ in 0..120 {
+        let row: Option<(String, String)> = filled.writer.first("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'")?;
+        if row.is_none_or(|(_, value)| value == "ON") {
+            return Ok(true);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    Ok(false)
 }
 
 fn rows_land_in_their_partitions(servers: &Servers, instance: &Instance) -> Result<(), Failed> {
