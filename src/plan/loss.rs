@@ -10,7 +10,7 @@ use crate::survey::record::{ColumnFacts, Survey};
 
 /// Something that a statement destroys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Loss {
     /// Rows that a condition chooses.
     Rows {
