@@ -86,7 +86,8 @@ fn prepare(flavor: Flavor, fill: &mut dyn FnMut(&Instance) -> Result<()>) -> Res
         &request,
         &mut |instance| {
             seed::schema::run_file(instance, &schema, "app")?;
-            fill(instance)
+            fill(instance)?;
+            Ok(Vec::new())
         },
         &Silent,
     )

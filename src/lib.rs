@@ -23,8 +23,11 @@ pub mod progress;
 pub mod quantity;
 
 pub mod advise;
+pub mod apply;
+pub mod capture;
 pub mod cli;
 pub mod execute;
+pub mod forecast;
 pub mod pipeline;
 pub mod plan;
 pub mod replay;

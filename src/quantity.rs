@@ -159,7 +159,7 @@ impl fmt::Display for Rate {
 /// Seconds that would round to 0 ms.
 const UNDER_A_MILLISECOND: f64 = 0.0005;
 
-/// Seconds for people: `0 s`, `<1 ms`, `8 ms`, `0.31 s`, `51.2 s`, `3 min 20 s`, `2 h 5 min`.
+/// Seconds for people: `0 s`, `<1 ms`, `8 ms`, `0.31 s`, `51.2 s`, `3 min 20 s`, `2 h 5 min`, `365 days`.
 pub fn seconds(seconds: f64) -> String {
     match seconds {
         s if s <= 0.0 => "0 s".to_owned(),
@@ -168,6 +168,7 @@ pub fn seconds(seconds: f64) -> String {
         s if s < 9.995 => format!("{s:.2} s"),
         s if s < 119.5 => format!("{s:.1} s"),
         s if s < 7199.5 => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
+        s if s >= 48.0 * 3600.0 => format!("{} days", grouped((s / 86400.0).round() as u64)),
         s => format!("{} h {} min", (s / 60.0).round() as u64 / 60, (s / 60.0).round() as u64 % 60),
     }
 }
@@ -275,6 +276,7 @@ mod tests {
         assert_eq!((counted(1, "warning"), counted(0, "note")), ("1 warning".to_owned(), "0 notes".to_owned()));
         assert_eq!(seconds(50.71), "50.7 s");
         assert_eq!(seconds(200.0), "3 min 20 s");
+        assert_eq!(seconds(31_536_000.0), "365 days");
         assert_eq!(bytes(1_610_612_736), "1.5 GiB");
         assert_eq!(grouped(9_000_000), "9,000,000");
         assert_eq!(Count(9_000_000).to_string(), "9M");

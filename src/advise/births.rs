@@ -46,6 +46,24 @@ impl Births {
         }
     }
 
+    /// The upgrade itself has dropped what was behind the name, if there was anything.
+    pub fn is_dropped(&self, table: &TableName) -> bool {
+        matches!(self.changed.get(table), Some(None))
+    }
+
+    /// The surveyed table that a name stands for now; none for one that the upgrade made, or that is not there.
+    pub fn surveyed<'t>(&'t self, table: &'t TableName, survey: Option<&Survey>) -> Option<&'t TableName> {
+        match self.changed.get(table) {
+            Some(standing) => standing.as_ref()?.surveyed.as_ref(),
+            None => survey.is_some_and(|survey| survey.tables.contains_key(table)).then_some(table),
+        }
+    }
+
+    /// The upgrade itself made what has this name now.
+    pub fn made(&self, table: &TableName) -> bool {
+        matches!(self.changed.get(table), Some(Some(Standing { surveyed: None, .. })))
+    }
+
     /// Takes one statement into account. Without an observation it counts as done, with an unknown number of rows.
     pub fn apply(&mut self, statement: &Statement, observed: Option<&Observation>, survey: Option<&Survey>) {
         if observed.is_some_and(|observation| observation.outcome != Outcome::Done) {
@@ -79,7 +97,8 @@ impl Births {
             }
             let rows = match affected {
                 Some(rows) => Rows::Exactly(rows),
-                None if effect.reads.is_empty() => Rows::Exactly(0),
+                // What a foreign key or LIKE reads are no rows for it.
+                None if !effect.writes.contains(table) => Rows::Exactly(0),
                 None => Rows::Unknown,
             };
             self.changed.insert(table.clone(), Some(Standing { surveyed: None, rows }));
@@ -91,7 +110,10 @@ impl Births {
         for table in &effect.writes {
             let Some(standing) = self.standing(table, survey) else { continue };
             let emptied = effect.empties.contains(table);
-            let rows = match (standing.rows, affected) {
+            let was_empty = standing.rows == Rows::AsSurveyed
+                && survey.and_then(|survey| survey.tables.get(table)).is_some_and(|facts| facts.rows == 0);
+            let before = if was_empty { Rows::Exactly(0) } else { standing.rows };
+            let rows = match (before, affected) {
                 _ if emptied => Rows::Exactly(0),
                 (Rows::AsSurveyed, _) => continue,
                 (Rows::Exactly(rows), Some(count)) if effect.writes.len() == 1 => {

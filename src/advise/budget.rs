@@ -1,82 +1,14 @@
 //! The budget held against what was measured, line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::evidence::Evidence;
-use super::record::{Budget, BudgetLine, TableBudget};
+pub use super::limits::{DEFAULT_LIMIT, Side, limit, rows_limit};
+use super::limits::{general, names, own, own_limit};
+use super::record::{Budget, BudgetLine};
 use crate::quantity::{Count, Span};
 use crate::sql::record::TableName;
 use crate::watch::record::{Blocked, ProbeKind};
-
-/// How long a request may wait where nobody said anything: what users of copy tools already complain about.
-pub const DEFAULT_LIMIT: Span = Span(Some(Duration::from_secs(1)));
-
-/// What an application does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
-    /// It reads.
-    Read,
-    /// It writes: updates, inserts, locks, commits.
-    Write,
-}
-
-impl Side {
-    /// The side that a probe stands for.
-    pub fn of(probe: ProbeKind) -> Self {
-        if probe.is_write() { Self::Write } else { Self::Read }
-    }
-
-    /// `reads` or `writes`.
-    pub fn noun(self) -> &'static str {
-        match self {
-            Self::Read => "reads",
-            Self::Write => "writes",
-        }
-    }
-
-    fn key(self) -> &'static str {
-        match self {
-            Self::Read => "longest_blocked_read",
-            Self::Write => "longest_blocked_write",
-        }
-    }
-}
-
-/// How long a request on a table may wait: the table's own limit, else the general one, else [`DEFAULT_LIMIT`].
-pub fn limit(budget: &Budget, table: &TableName, side: Side) -> Span {
-    own(budget, table).and_then(|(_, own)| own_limit(own, side)).unwrap_or_else(|| general(budget, side))
-}
-
-/// How many rows one statement may change in a table; none when nothing is said.
-pub fn rows_limit(budget: &Budget, table: &TableName) -> Option<u64> {
-    let own = own(budget, table).and_then(|(_, own)| own.rows_per_statement);
-    own.or(budget.rows_per_statement).map(|count| count.0)
-}
-
-fn general(budget: &Budget, side: Side) -> Span {
-    match side {
-        Side::Read => budget.longest_blocked_read,
-        Side::Write => budget.longest_blocked_write,
-    }
-    .unwrap_or(DEFAULT_LIMIT)
-}
-
-/// A table's own limits; a name without a database stands for that table in every database.
-fn own<'a>(budget: &'a Budget, table: &TableName) -> Option<(&'a TableName, &'a TableBudget)> {
-    budget.tables.get_key_value(table).or_else(|| budget.tables.iter().find(|(name, _)| names(name, table)))
-}
-
-fn names(name: &TableName, table: &TableName) -> bool {
-    name == table || (name.database.is_empty() && name.table == table.table)
-}
-
-fn own_limit(own: &TableBudget, side: Side) -> Option<Span> {
-    match side {
-        Side::Read => own.longest_blocked_read,
-        Side::Write => own.longest_blocked_write,
-    }
-}
 
 /// A rule and a statement whose harm was accepted: it does not count against the budget.
 pub type Accepted = BTreeSet<(String, String)>;
@@ -204,7 +136,10 @@ fn short(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::advise::record::TableBudget;
     use crate::advise::record::{Allowance, BudgetLine};
     use crate::advise::specimen::{Specimen, shop};
 

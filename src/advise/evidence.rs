@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::births::{Births, Rows};
-use super::budget::{self, Side};
+use super::history::History;
+use super::history::session::SessionPast;
+use super::limits::{self, Side};
 use super::record::{Budget, Severity, Trial};
-use crate::replay::record::{Observation, Outcome, Rehearsal, TableChanges};
+use crate::replay::record::{Drill, Observation, Outcome, Rehearsal, TableChanges};
 use crate::server::flavor::Flavor;
 use crate::sql::record::{Kind, Statement, TableName};
 use crate::survey::record::{Basis, Survey, TableFacts};
@@ -42,10 +44,14 @@ pub struct Evidence<'a> {
     pub changes: Option<&'a TableChanges>,
     /// What was tried, by the statement that it stands in for.
     pub trials: BTreeMap<&'a str, Vec<&'a Trial>>,
+    /// What was rehearsed to go wrong, by its statement.
+    pub drills: BTreeMap<&'a str, Vec<&'a Drill>>,
     /// What the upgrade may do to the application; none for the defaults.
     pub budget: Option<&'a Budget>,
     /// The server rehearsed on.
     pub flavor: Option<Flavor>,
+    /// Severities of rules that somebody set over their own.
+    pub severity: Option<&'a BTreeMap<String, Severity>>,
 }
 
 impl Evidence<'_> {
@@ -91,18 +97,27 @@ pub struct Subject<'a> {
     pub evidence: &'a Evidence<'a>,
     /// The tables as the statements before have left them.
     pub births: &'a Births,
+    /// What the statements before said.
+    pub history: &'a History,
     /// The statement.
     pub statement: &'a Statement,
     /// What it did, and to whom.
     pub loud: Option<&'a Observation>,
     /// What it did alone.
     pub quiet: Option<&'a Observation>,
+    /// How many look-alikes in a row it stands for, where it did not run.
+    pub alike: u64,
 }
 
 impl<'a> Subject<'a> {
     /// The verb.
     pub fn kind(&self) -> Kind {
         self.statement.reading.kind
+    }
+
+    /// What the statements before, of the same session, have left it in.
+    pub fn session(&self) -> &'a SessionPast {
+        self.history.session(self.statement.session)
     }
 
     /// Its runs, the quiet one first: for what does not depend on who watches.
@@ -117,7 +132,7 @@ impl<'a> Subject<'a> {
 
     /// How many look-alikes it stands for.
     pub fn count(&self) -> u64 {
-        self.loud.or(self.quiet).map_or(1, |observation| observation.count.max(1))
+        self.loud.or(self.quiet).map_or(self.alike, |observation| observation.count).max(1)
     }
 
     /// The table whose rows a single-table statement changes.
@@ -137,13 +152,13 @@ impl<'a> Subject<'a> {
 
     /// The surveyed facts of a table, under the name that it has now.
     pub fn facts(&self, table: &TableName) -> Option<&'a TableFacts> {
-        let surveyed = self.births.standing(table, self.evidence.survey)?.surveyed?;
-        self.evidence.survey?.tables.get(&surveyed)
+        let surveyed = self.births.surveyed(table, self.evidence.survey)?;
+        self.evidence.survey?.tables.get(surveyed)
     }
 
     /// The upgrade itself created the table.
     pub fn created_here(&self, table: &TableName) -> bool {
-        self.births.standing(table, self.evidence.survey).is_some_and(|standing| standing.surveyed.is_none())
+        self.births.made(table)
     }
 
     /// Rows of a table before the statement; none when they are not known.
@@ -154,9 +169,13 @@ impl<'a> Subject<'a> {
             Rows::Unknown => None,
             Rows::AsSurveyed => {
                 let name = standing.surveyed?;
-                let facts = self.evidence.survey?.tables.get(&name)?;
+                let survey = self.evidence.survey?;
+                let facts = survey.tables.get(&name)?;
                 let before = self.evidence.changes.and_then(|changes| changes.get(&name)).and_then(|c| c.rows_before);
+                // A schema's text tells no rows, and nobody stated any.
+                let unsaid = survey.taken.is_none() && facts.rows_basis == Basis::Estimated && facts.rows == 0;
                 match before {
+                    None if unsaid && self.evidence.loud.is_none() => None,
                     Some(before) if before >= facts.rows => {
                         Some(Figure { rows: before, basis: Basis::Measured, rehearsed: None })
                     }
@@ -192,7 +211,7 @@ impl<'a> Subject<'a> {
     pub fn rows_limit(&self) -> Option<u64> {
         let budget = self.evidence.budget?;
         match self.target() {
-            Some(table) => budget::rows_limit(budget, table),
+            Some(table) => limits::rows_limit(budget, table),
             None => budget.rows_per_statement.map(|count| count.0),
         }
     }
@@ -225,7 +244,7 @@ impl<'a> Subject<'a> {
     pub fn limit(&self, table: &TableName, side: Side) -> Option<f64> {
         let default = Budget::default();
         let budget = self.evidence.budget.unwrap_or(&default);
-        budget::limit(budget, table, side).0.map(|duration| duration.as_secs_f64())
+        limits::limit(budget, table, side).0.map(|duration| duration.as_secs_f64())
     }
 
     /// Error when it blocks, or changes rows, over its budget; `otherwise` when it does not.
@@ -246,6 +265,11 @@ impl<'a> Subject<'a> {
     /// What was tried in its place.
     pub fn trials(&self) -> &[&'a Trial] {
         self.evidence.trials.get(self.statement.id.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was rehearsed to go wrong with it.
+    pub fn drills(&self) -> &[&'a Drill] {
+        self.evidence.drills.get(self.statement.id.as_str()).map_or(&[], Vec::as_slice)
     }
 
     /// The statement's label when its locks were kept by a transaction until a later statement.

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::altered::Altered;
 use super::births::Births;
 use super::budget::{self, RowsChanged};
 use super::catalogue::RULES;
 use super::evidence::{Evidence, Subject};
-use super::policy;
+use super::history::History;
+use super::lint::spot::place_of;
+use super::policy::{EXPIRED, Policy};
 use super::record::{Allowance, Budget, Finding, Findings, Unchecked};
 use super::rule::{Needs, Verdict};
 use crate::quantity::grouped;
@@ -14,84 +17,169 @@ use crate::replay::record::{Observation, Outcome};
 use crate::sql::record::{Statement, TableName};
 use crate::survey::record::Basis;
 
-/// Judges statements in their order; only findings are kept, so a long script takes no room.
-pub fn judge<'a>(
-    evidence: &'a Evidence<'a>,
-    statements: impl Iterator<Item = (&'a Statement, Option<&'a Observation>)>,
+/// Judges the statements of a rehearsal in their order.
+pub fn judge<'s>(
+    evidence: &Evidence<'_>,
+    statements: impl Iterator<Item = (&'s Statement, Option<&'s Observation>)>,
     allow: &[Allowance],
     today: &str,
 ) -> Findings {
-    let mut births = Births::default();
+    let mut judge = Judge::new(evidence, allow, today);
     let mut findings = Findings::default();
     let mut places: BTreeMap<&str, (usize, &Statement)> = BTreeMap::new();
-    let mut rows = RowsChanged::new();
-    let mut gaps = Gaps::default();
     for (place, (statement, loud)) in statements.enumerate() {
-        let quiet = evidence.quiet.get(statement.id.as_str()).copied();
-        let subject = Subject { evidence, births: &births, statement, loud, quiet };
-        gaps.look(&subject);
-        if apply_rules(&subject, &mut findings) || !allow.is_empty() {
-            places.insert(&statement.id, (place, statement));
+        places.insert(&statement.id, (place, statement));
+        let judged = judge.look(statement, loud, loud.map_or(1, |loud| loud.count));
+        for finding in judged.findings {
+            supersede(&mut findings.findings, finding, &statement.id);
         }
-        if let Some(figure) = subject.rows_changed() {
-            let changed = (figure.rows, figure.basis == Basis::Extrapolated);
-            let most = rows.entry(subject.target().cloned()).or_default();
-            *most = changed.max(*most);
-        }
-        births.apply(statement, quiet.or(loud), evidence.survey);
+        findings.unchecked.extend(judged.unchecked);
     }
-    let labels = |id: &str, name: &str| {
-        id == name || places.get(id).is_some_and(|(_, statement)| statement.name.as_deref() == Some(name))
+    let whole = judge.finish();
+    findings.findings.extend(whole.findings);
+    findings.unchecked.extend(whole.unchecked);
+    findings.budget = whole.budget;
+    // Of an earlier statement that stands in a group of look-alikes, only its id still tells.
+    let by_id = |id: &str| id.trim_start_matches('s').parse::<usize>().map_or(usize::MAX, |n| n.saturating_sub(1));
+    let place = |id: &Option<String>| {
+        id.as_deref().map_or(usize::MAX, |id| places.get(id).map_or_else(|| by_id(id), |(place, _)| *place))
     };
-    let accepted = policy::apply(&mut findings.findings, allow, today, &labels);
-    let default = Budget::default();
-    let limits = evidence.budget.unwrap_or(&default);
-    if evidence.loud.is_some() {
-        findings.budget = budget::lines(evidence, limits, &rows, &accepted);
+    findings.findings.sort_by(|a, b| place(&a.statement).cmp(&place(&b.statement)).then_with(|| worst_first(a, b)));
+    for finding in &mut findings.findings {
+        let statement = finding.statement.as_deref().and_then(|id| places.get(id)).map(|(_, statement)| *statement);
+        finding.place = place_of(statement, finding);
     }
-    gaps.tell(evidence, &mut findings);
-    let place =
-        |id: &Option<String>| id.as_deref().and_then(|id| places.get(id)).map_or(usize::MAX, |(place, _)| *place);
-    findings.findings.sort_by(|a, b| {
-        (place(&a.statement), b.severity, &a.rule, &a.message).cmp(&(
-            place(&b.statement),
-            a.severity,
-            &b.rule,
-            &b.message,
-        ))
-    });
     findings
 }
 
-/// Every rule on one statement; true when one of them found something.
-fn apply_rules(subject: &Subject<'_>, findings: &mut Findings) -> bool {
+/// Adds what was found while the statement `looked_at` was judged: a finding that is about an earlier one stands in the
+/// stead of what the same rule has said of that one.
+fn supersede(findings: &mut Vec<Finding>, finding: Finding, looked_at: &str) {
+    if finding.statement.as_deref() != Some(looked_at) && finding.rule != EXPIRED {
+        findings.retain(|known| known.rule != finding.rule || known.statement != finding.statement);
+    }
+    findings.push(finding);
+}
+
+/// The order of the findings on one statement.
+fn worst_first(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    (b.severity, &a.rule, &a.message).cmp(&(a.severity, &b.rule, &b.message))
+}
+
+/// Judges statements one after the other. Of those that are done it holds only what later ones need, so that a script
+/// of any length takes no room.
+pub struct Judge<'a> {
+    evidence: &'a Evidence<'a>,
+    policy: Policy<'a>,
+    births: Births,
+    history: History,
+    rows: RowsChanged,
+    gaps: Gaps,
+}
+
+impl<'a> Judge<'a> {
+    /// Nothing seen yet; `today` is a date such as `2026-11-20`, which allowances are held against.
+    pub fn new(evidence: &'a Evidence<'a>, allow: &'a [Allowance], today: &'a str) -> Self {
+        Self {
+            evidence,
+            policy: Policy::new(allow, today),
+            births: Births::default(),
+            history: History::new(evidence.survey),
+            rows: RowsChanged::new(),
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// Every rule on the next statement, which stands for so many look-alikes, and what it did, where that is known.
+    /// Yields what was found and what could not be told, worst first. A finding about an earlier statement stands in the
+    /// stead of what the same rule has said of that one.
+    pub fn look(&mut self, statement: &Statement, loud: Option<&Observation>, alike: u64) -> Findings {
+        let quiet = self.evidence.quiet.get(statement.id.as_str()).copied();
+        let (births, history) = (&self.births, &self.history);
+        let subject = Subject { evidence: self.evidence, births, history, statement, loud, quiet, alike };
+        self.gaps.look(&subject);
+        let mut findings = apply_rules(&subject, &mut self.policy);
+        if let Some(figure) = subject.rows_changed() {
+            let changed = (figure.rows, figure.basis == Basis::Extrapolated);
+            let most = self.rows.entry(subject.target().cloned()).or_default();
+            *most = changed.max(*most);
+        }
+        let anew = Altered::of(&subject).and_then(|altered| altered.writes_anew(&subject));
+        let survey = self.evidence.survey;
+        let created = |table: &TableName| births.made(table);
+        self.history.apply_alike(statement, alike, quiet.or(loud), created);
+        if let Some(anew) = anew {
+            self.history.note_anew(statement, anew);
+        }
+        self.births.apply(statement, quiet.or(loud), survey);
+        self.policy.apply(statement, &mut findings.findings, &findings.unchecked);
+        findings.findings.sort_by(worst_first);
+        findings
+    }
+
+    /// What is to be said of the whole: allowances that nothing needed, what nobody looked at, the budget.
+    pub fn finish(self) -> Findings {
+        let evidence = self.evidence;
+        let judged = |id: &str| RULES.iter().any(|rule| rule.id == id && has(evidence, rule.needs));
+        let mut whole = Findings::default();
+        let (accepted, notes) = self.policy.finish(judged);
+        whole.findings = notes;
+        if evidence.loud.is_some() {
+            let default = Budget::default();
+            whole.budget = budget::lines(evidence, evidence.budget.unwrap_or(&default), &self.rows, &accepted);
+        }
+        self.gaps.tell(evidence, &mut whole);
+        whole
+    }
+}
+
+/// There is what a rule needs, at least for some statements.
+fn has(evidence: &Evidence<'_>, needs: Needs) -> bool {
+    match needs {
+        Needs::Text => true,
+        Needs::Survey => evidence.survey.is_some(),
+        Needs::Rehearsal => evidence.loud.is_some(),
+    }
+}
+
+/// Every rule on one statement. The labels of earlier statements that a finding is about are told to the policy.
+fn apply_rules(subject: &Subject<'_>, policy: &mut Policy<'_>) -> Findings {
     let id = &subject.statement.id;
     let skipped = subject.loud.is_some_and(|loud| loud.outcome == Outcome::Skipped);
-    let before = findings.findings.len();
+    let mut findings = Findings::default();
     for rule in RULES {
-        let needed = match rule.needs {
-            Needs::Text => true,
-            Needs::Survey => subject.evidence.survey.is_some(),
-            Needs::Rehearsal => subject.loud.is_some() && !skipped,
-        };
-        if !needed {
+        let set = subject.evidence.severity.and_then(|set| set.get(rule.id)).copied();
+        let ran = subject.loud.is_some() && !skipped;
+        if !has(subject.evidence, rule.needs) || (rule.needs == Needs::Rehearsal && !ran) {
             continue; // said once for the whole
         }
         match (rule.check)(subject) {
             Verdict::Clear => {}
-            Verdict::Risks(risks) => findings.findings.extend(risks.into_iter().map(|risk| Finding {
-                rule: rule.id.to_owned(),
-                severity: risk.severity,
-                statement: Some(id.clone()),
-                message: risk.message,
-                evidence: risk.evidence,
-            })),
+            Verdict::Risks(risks) => {
+                for risk in risks {
+                    let statement = match risk.about {
+                        Some((earlier, label)) => {
+                            policy.name(&earlier, label);
+                            earlier
+                        }
+                        None => id.clone(),
+                    };
+                    findings.findings.push(Finding {
+                        rule: rule.id.to_owned(),
+                        severity: set.unwrap_or(risk.severity),
+                        statement: Some(statement),
+                        message: risk.message,
+                        evidence: risk.evidence,
+                        place: None,
+                    });
+                }
+            }
             Verdict::Unchecked(why) => {
                 findings.unchecked.push(Unchecked { rule: rule.id.to_owned(), statement: Some(id.clone()), why })
             }
         }
     }
-    findings.findings.len() > before
+    findings
 }
 
 /// What nobody looked at, gathered over the whole upgrade so that it is said once.
@@ -122,15 +210,9 @@ impl Gaps {
         let mut say = |rule: &str, statement: Option<String>, why: String| {
             findings.unchecked.push(Unchecked { rule: rule.to_owned(), statement, why });
         };
-        for (needs, missing) in [
-            (Needs::Survey, evidence.survey.is_none().then_some("without a survey")),
-            (Needs::Rehearsal, evidence.loud.is_none().then_some("without a rehearsal")),
-        ] {
-            for rule in RULES.iter().filter(|rule| rule.needs == needs) {
-                if let Some(missing) = missing {
-                    say(rule.id, None, format!("nobody can tell {missing}"));
-                }
-            }
+        for rule in RULES.iter().filter(|rule| !has(evidence, rule.needs)) {
+            let missing = if rule.needs == Needs::Survey { "a survey" } else { "a rehearsal" };
+            say(rule.id, None, format!("nobody can tell without {missing}"));
         }
         if let Some((first, last, count)) = self.skipped {
             let which = if first == last { first.clone() } else { format!("{first} to {last}") };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::alternatives;
 use super::budget::Side;
-use super::choose::{among, longest};
+use super::choose::{among, longest, trade};
 use super::evidence::{Figure, NOTICEABLE_SECONDS, Subject};
 use super::record::{Alternative, Budget, Trial};
 use crate::quantity::{grouped, seconds};
@@ -60,6 +60,8 @@ pub fn rows(figure: Figure) -> String {
         (Basis::Extrapolated, Some(rehearsed)) => {
             format!("about {} {noun} (extrapolated from {})", grouped(figure.rows), grouped(rehearsed))
         }
+        (Basis::Estimated, None) => format!("about {} {noun} (by the survey, not measured)", grouped(figure.rows)),
+        (Basis::Stated, None) => format!("{} {noun} (stated, not measured)", grouped(figure.rows)),
         (Basis::Extrapolated | Basis::Estimated, _) => format!("about {} {noun}", grouped(figure.rows)),
         _ => format!("{} {noun}", grouped(figure.rows)),
     }
@@ -105,7 +107,10 @@ pub fn instead(subject: &Subject<'_>) -> Option<String> {
                 format!("blocks for {} at most", seconds(blocked))
             };
             let title = &trial.alternative.title;
-            Some(format!("{title} gives the same result in {} and {blocked} (tried)", seconds(trial.seconds)))
+            let default = Budget::default();
+            let trade = trade(trial, subject.trials().iter().copied(), subject.evidence.budget.unwrap_or(&default));
+            let trade = trade.map(|trade| format!("; {trade}")).unwrap_or_default();
+            Some(format!("{title} gives the same result in {} and {blocked} (tried){trade}", seconds(trial.seconds)))
         }
         Some(trial) if trial.completed => {
             let difference = trial.proof.differences.first().map_or("it could not be compared", String::as_str);
@@ -119,6 +124,9 @@ pub fn instead(subject: &Subject<'_>) -> Option<String> {
 fn untried(alternatives: &[Alternative]) -> Option<String> {
     if let Some(open) = alternatives.iter().find(|alternative| alternative.eligible) {
         return Some(format!("{} may do the same work (not tried)", open.title));
+    }
+    if alternatives.iter().any(|alternative| !alternative.commands.is_empty()) {
+        return Some("an online copy tool does the same work while the application goes on (not tried)".to_owned());
     }
     let refused: Vec<_> = alternatives
         .iter()

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantity::{Count, Span};
 use crate::replay::record::{Observation, Proof};
-use crate::sql::record::{Action, TableName};
+use crate::sql::record::{Action, Origin, TableName};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +33,24 @@ pub struct Finding {
     pub message: String,
     /// The numbers behind it, by name.
     pub evidence: BTreeMap<String, serde_json::Value>,
+    /// The part of the script that it is about; none where nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A part of a file, in lines and characters, both from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The file as it was named.
+    pub file: String,
+    /// Line of its first character.
+    pub line: u64,
+    /// Its first character.
+    pub column: u64,
+    /// Line of its last character.
+    pub end_line: u64,
+    /// The character after its last one.
+    pub end_column: u64,
 }
 
 /// Something that nobody looked at, and why.
@@ -49,10 +67,14 @@ pub struct Unchecked {
 /// Another way to do a statement's work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
-    /// `truncate`, `swap` or `batches`.
+    /// `truncate`, `swap`, `survivors`, `batches`; `partition`; of an ALTER `explicit`, `split`, `merged`,
+    /// `online-copy`.
     pub id: String,
     /// The statement that it stands in for.
     pub statement: String,
+    /// The statements right after it that it stands in for as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// One line for people: "TRUNCATE, AUTO_INCREMENT put back".
     pub title: String,
     /// It may be tried.
@@ -61,6 +83,9 @@ pub struct Alternative {
     pub reason: Option<String>,
     /// What to run instead of the statement.
     pub actions: Vec<Action>,
+    /// Command lines for an operator's shell, where it is run by another program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// The same without its cure, to show what the cure is for; empty when it needs none.
     pub without_cure: Vec<Action>,
     /// What a person must know before choosing it, in sentences: what it loses, what undo it leaves.
@@ -69,6 +94,9 @@ pub struct Alternative {
     /// write): the proof expects them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected_leftovers: Vec<TableName>,
+    /// How much higher than the original it leaves a table's AUTO_INCREMENT on purpose, at most: the proof allows that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters_ahead: BTreeMap<TableName, u64>,
 }
 
 /// An alternative that ran.
@@ -170,4 +198,77 @@ pub struct Allowance {
     /// The last day on which it is (`2026-12-31`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+}
+
+/// A finding where it stands in a script, for people who did not run it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located {
+    /// What was found.
+    pub finding: Finding,
+    /// Where.
+    pub spot: Spot,
+    /// How many look-alikes in a row it stands for.
+    pub count: u64,
+    /// Look-alikes elsewhere for which the same was found and is not told again, and where the last of them stands.
+    pub more: Option<(u64, Origin)>,
+}
+
+/// The part of a script that a finding is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// The statement's name or id.
+    pub label: String,
+    /// The first character of the part.
+    pub from: Origin,
+    /// The line of its last character.
+    pub end_line: u64,
+    /// The character after its last one, from 1.
+    pub end_column: u64,
+    /// The lines to show, cut where they are long. Empty where the text is no longer at hand.
+    pub excerpt: String,
+    /// The part in the excerpt (byte offsets).
+    pub span: (usize, usize),
+}
+
+impl Spot {
+    /// Where it is, without what stands there.
+    pub fn place(&self) -> Place {
+        Place {
+            file: self.from.file.clone(),
+            line: self.from.line,
+            column: self.from.column,
+            end_line: self.end_line,
+            end_column: self.end_column,
+        }
+    }
+}
+
+/// What a rule could not tell, over a whole script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untold {
+    /// The rule.
+    pub rule: String,
+    /// Why.
+    pub why: String,
+    /// The first statement for which it was so, and its place; none for the whole.
+    pub first: Option<(String, Origin)>,
+    /// How many statements there are.
+    pub count: u64,
+}
+
+/// What a lint comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LintSummary {
+    /// Files read.
+    pub files: u64,
+    /// Statements read.
+    pub statements: u64,
+    /// Findings that are errors, look-alikes counted once.
+    pub errors: u64,
+    /// Warnings.
+    pub warnings: u64,
+    /// Findings that are worth knowing.
+    pub infos: u64,
+    /// What could not be told.
+    pub unchecked: Vec<Untold>,
 }

@@ -58,12 +58,21 @@ pub struct Risk {
     pub message: String,
     /// The numbers behind it, by name.
     pub evidence: BTreeMap<String, Value>,
+    /// The earlier statement (id and label) that it is about; none for the one that is judged.
+    pub about: Option<(String, String)>,
 }
 
 impl Risk {
     /// A risk without numbers yet.
     pub fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Self { severity, message: message.into(), evidence: BTreeMap::new() }
+        Self { severity, message: message.into(), evidence: BTreeMap::new(), about: None }
+    }
+
+    /// Places it at an earlier statement, in the stead of what the same rule has said of that one: for what only shows
+    /// later.
+    pub fn about(mut self, id: impl Into<String>, label: impl Into<String>) -> Self {
+        self.about = Some((id.into(), label.into()));
+        self
     }
 
     /// Adds a number by its name.

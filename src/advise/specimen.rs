@@ -5,12 +5,15 @@ pub(crate) use tests::*;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
-    use crate::advise::record::{Allowance, Budget, Finding, Findings, Trial};
+    use crate::advise::record::{Allowance, Budget, Finding, Findings, Severity, Trial};
     use crate::advise::{Case, alternatives, judge};
     use crate::replay::record::{
-        ExperimentKind, Observation, Outcome, Proof, ProofBasis, Rehearsal, RowCounts, TableChange, TableChanges,
+        Drill, ExperimentKind, Happened, Observation, Outcome, Proof, ProofBasis, Rehearsal, RowCounts, TableChange,
+        TableChanges,
     };
     use crate::server::flavor::Flavor;
     use crate::sql::read::read;
@@ -81,15 +84,35 @@ mod tests {
         }
     }
 
+    /// Gives a surveyed table one more index.
+    pub fn add_index(survey: &mut Survey, table: &str, name: &str, columns: &[&str]) {
+        let columns: Vec<_> = columns.iter().map(|name| json!({"name": name})).collect();
+        let index = json!({"name": name, "unique": false, "kind": "BTREE", "columns": columns});
+        let facts = survey.tables.get_mut(&shop(table)).expect("a table of the survey");
+        facts.indexes.push(serde_json::from_value(index).expect("facts of an index"));
+    }
+
+    /// Changes facts of a surveyed column.
+    pub fn set_column(survey: &mut Survey, table: &str, column: &str, facts: &serde_json::Value) {
+        let table = survey.tables.get_mut(&shop(table)).expect("a table of the survey");
+        let known = table.columns.iter_mut().find(|known| known.name == column).expect("a column of the table");
+        let mut whole = serde_json::to_value(&*known).expect("facts as JSON");
+        for (name, value) in facts.as_object().expect("an object") {
+            whole[name] = value.clone();
+        }
+        *known = serde_json::from_value(whole).expect("facts of a column");
+    }
+
     pub fn statement(place: usize, text: &str) -> Statement {
         Statement {
             id: format!("s{place}"),
             name: None,
             text: text.to_owned(),
-            origin: Origin { file: "upgrade.sql".to_owned(), line: place as u64 },
+            origin: Origin { file: "upgrade.sql".to_owned(), line: place as u64, column: 1 },
             session: 1,
             digest: format!("{place:016}"),
             reading: read(text, "shop", flavor()),
+            ignores: Vec::new(),
         }
     }
 
@@ -108,6 +131,7 @@ mod tests {
             warnings: Vec::new(),
             rows: RowCounts { affected, ..RowCounts::default() },
             ddl: None,
+            twin: None,
             locks: Vec::new(),
             locks_until: None,
             blocked: Vec::new(),
@@ -162,8 +186,10 @@ mod tests {
         pub changes: TableChanges,
         pub loud: Rehearsal,
         pub trials: Vec<Trial>,
+        pub drills: Vec<Drill>,
         pub budget: Budget,
         pub allow: Vec<Allowance>,
+        pub severity: BTreeMap<String, Severity>,
         pub today: &'static str,
     }
 
@@ -194,10 +220,13 @@ mod tests {
                     server_cpu_seconds: None,
                     steady,
                     unchecked: Vec::new(),
+                    happened: Happened::default(),
                 },
                 trials: Vec::new(),
+                drills: Vec::new(),
                 budget: Budget::default(),
                 allow: Vec::new(),
+                severity: BTreeMap::new(),
                 today: "2026-11-20",
             }
         }
@@ -228,10 +257,12 @@ mod tests {
                 loud: &self.loud,
                 quiet: &[],
                 trials: &self.trials,
+                drills: &self.drills,
                 budget: &self.budget,
                 allow: &self.allow,
                 today: self.today,
                 flavor: flavor(),
+                severity: &self.severity,
             })
         }
 

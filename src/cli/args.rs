@@ -8,6 +8,30 @@ use crate::pipeline::settings::FailOn;
 use crate::quantity::Count;
 use crate::server::flavor::Flavor;
 
+mod apply;
+mod capture;
+mod check;
+mod compare;
+mod explain;
+mod format;
+mod lint;
+mod live;
+mod shared;
+mod survey;
+mod verify;
+
+pub use apply::{Apply, ApplyPhase};
+pub use capture::Capture;
+pub use check::Check;
+pub use compare::{Compare, CompareFormat};
+pub use explain::{Explain, ManualFormat};
+pub use format::{Format, Formats, Wanted};
+pub use lint::Lint;
+pub use live::{Enclosed, Live};
+pub use shared::{Production, Verdict};
+pub use survey::Survey;
+pub use verify::Verify;
+
 /// Rehearse a risky MySQL or MariaDB change before production sees it
 #[derive(Debug, Parser)]
 #[command(name = "rehearse", version, about, max_term_width = 110, arg_required_else_help = true)]
@@ -38,18 +62,37 @@ pub struct Voice {
 pub enum Command {
     /// Rehearse an upgrade: run it on a copy in production's size, measure what it blocks, try what is gentler
     Run(Box<Run>),
-    /// Take a server's shape without its rows, read-only, into a file
+    /// Take a server's shape without its rows, read-only, into a file; of several servers, their drift too
     Survey(Survey),
+    /// Write down the SQL of an upgrade as one file to rehearse: what a command sends, or what a log or a tool's files hold
+    Capture(Box<Capture>),
+    /// Judge SQL by its text alone, in milliseconds: no server, no rehearsal
+    Lint(Lint),
+    /// Judge a branch's migrations and rehearse those that matter: the gate for CI
+    Check(Box<Check>),
     /// Run scenarios and hold each to what it expects
     Test(Test),
+    /// Look, read-only, whether production is still what was rehearsed; tells every reason that speaks against the plan
+    Verify(Verify),
+    /// Carry a rehearsed plan out on a server: verified, backed up, journaled; run again it goes on where it was
+    Apply(Box<Apply>),
+    /// Draft a rehearsal's plan again after its plan.yaml was edited; no server
+    Plan(Plan),
     /// Show a rehearsal again without running it again
     Report(Report),
+    /// Set two rehearsals side by side: what is worse, better or new, outside of the noise
+    Compare(Compare),
     /// Explain a rule: what it finds, why it matters, what to do instead
     Explain(Explain),
     /// Tell what this machine can rehearse on, and what earlier runs left behind
     Doctor(Doctor),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Write the manual pages of all commands
+    Man(Man),
+    /// The other half of a command's network: started by this program itself
+    #[command(hide = true)]
+    Enclosed(Enclosed),
 }
 
 /// `rehearse run`.
@@ -61,54 +104,43 @@ pub struct Run {
     /// A scenario file to take everything from that no other option gives
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
-    /// Production's schema: a file or directory of CREATE statements
-    #[arg(long, value_name = "FILE", help_heading = "Production")]
-    pub schema: Option<PathBuf>,
-    /// Production's shape, as `rehearse survey` saved it
-    #[arg(long, value_name = "FILE", help_heading = "Production")]
-    pub survey: Option<PathBuf>,
+    /// What production is like
+    #[command(flatten)]
+    pub production: Production,
     /// A dump with its rows (.sql, .sql.gz, .sql.zst) instead of generated ones
     #[arg(long, value_name = "FILE|DIR", help_heading = "Production")]
     pub data: Option<PathBuf>,
-    /// Rows of a table in production, such as app.orders=9M; may be given again
-    #[arg(long, value_name = "TABLE=N", value_parser = table_rows, help_heading = "Production")]
-    pub rows: Vec<(String, Count)>,
     /// Share of production's rows to rehearse on [default: 1]
     #[arg(long, value_name = "F", value_parser = share, help_heading = "Production")]
     pub scale: Option<f64>,
-    /// The database that a schema file fills when it names none [default: app]
-    #[arg(long, value_name = "NAME", help_heading = "Production")]
-    pub database: Option<String>,
     /// Where to rehearse
     #[command(flatten)]
     pub place: Place,
-    /// The server to rehearse on, such as mysql:9.7 or mariadb:10.11
-    #[arg(long, value_name = "FLAVOR", help_heading = "Sandbox")]
-    pub server: Option<Flavor>,
     /// A placeholder of the upgrade's text and what it stands for; may be given again
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub variables: Vec<(String, String)>,
+    /// A way that the plan is to take for a statement, by name or id, such as tracking-delete=batches; as-written for the
+    /// statement itself; may be given again
+    #[arg(long, value_name = "STATEMENT=WAY", value_parser = choice)]
+    pub choose: Vec<(String, String)>,
     /// A table to be probed besides those that the upgrade touches; may be given again
     #[arg(long, value_name = "TABLE")]
     pub probe: Vec<String>,
     /// Go on after a statement that failed
     #[arg(long)]
     pub keep_going: bool,
+    /// Leave out what goes wrong: queues behind a lock, kills, interruptions, old snapshots
+    #[arg(long)]
+    pub no_drills: bool,
     /// The directory to write [default: rehearsal]
     #[arg(long, value_name = "DIR", help_heading = "Result")]
     pub out: Option<PathBuf>,
-    /// What to print at the end
-    #[arg(long, value_enum, default_value_t, help_heading = "Result")]
-    pub format: Format,
-    /// From which severity on findings make exit code 1 [default: error]
-    #[arg(long, value_enum, help_heading = "Result")]
-    pub fail_on: Option<FailOnArg>,
-    /// Print what the run would use, and do nothing
-    #[arg(long)]
-    pub show_config: bool,
-    /// A command that upgrades the database it is pointed at (not in this version)
-    #[arg(last = true, value_name = "COMMAND", hide = true)]
-    pub command: Vec<String>,
+    /// What is made of the findings
+    #[command(flatten)]
+    pub verdict: Verdict,
+    /// A command in the place of SQL files
+    #[command(flatten)]
+    pub live: Live,
 }
 
 /// Where to rehearse.
@@ -128,27 +160,14 @@ pub struct Place {
     pub defaults_file: Option<PathBuf>,
 }
 
-/// `rehearse survey`.
-#[derive(Debug, ClapArgs)]
-pub struct Survey {
-    /// The server: mysql://user@host:3306/database. The password comes from MYSQL_PWD, --defaults-file or a prompt
-    #[arg(long, value_name = "DSN")]
-    pub dsn: String,
-    /// The file to write; - for the standard output
-    #[arg(long, short, value_name = "FILE", default_value = "survey.yaml")]
-    pub output: PathBuf,
-    /// A database to survey; may be given again [default: the DSN's, else all that are not the server's own]
-    #[arg(long, value_name = "NAME")]
-    pub database: Vec<String>,
-    /// Count every table's rows instead of taking the server's estimate: full scans
-    #[arg(long)]
-    pub exact: bool,
-    /// Leave out common values and ranges, which are data
-    #[arg(long)]
-    pub no_values: bool,
-    /// An option file with a [client] section: user and password
-    #[arg(long, value_name = "FILE")]
-    pub defaults_file: Option<PathBuf>,
+/// The form of a verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 /// `rehearse test`.
@@ -175,18 +194,25 @@ pub struct Test {
 #[derive(Debug, ClapArgs)]
 pub struct Report {
     /// The directory that a run wrote
-    #[arg(value_name = "REHEARSAL_DIR")]
-    pub directory: PathBuf,
-    /// What to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    #[arg(value_name = "REHEARSAL_DIR", required_unless_present = "schema")]
+    pub directory: Option<PathBuf>,
+    /// How to show it
+    #[command(flatten)]
+    pub show: Formats,
+    /// From which severity on findings count as failed, in SARIF and JUnit [default: error]
+    #[arg(long, value_enum, help_heading = "Result")]
+    pub fail_on: Option<FailOnArg>,
+    /// Print the JSON Schema of report.json instead
+    #[arg(long, conflicts_with = "directory")]
+    pub schema: bool,
 }
 
-/// `rehearse explain`.
+/// `rehearse plan`.
 #[derive(Debug, ClapArgs)]
-pub struct Explain {
-    /// The rule; all of them in a line each when none is given
-    pub rule: Option<String>,
+pub struct Plan {
+    /// The directory that a run wrote
+    #[arg(value_name = "REHEARSAL_DIR")]
+    pub directory: PathBuf,
 }
 
 /// `rehearse doctor`.
@@ -197,23 +223,19 @@ pub struct Doctor {
     pub sweep: bool,
 }
 
+/// `rehearse man`.
+#[derive(Debug, ClapArgs)]
+pub struct Man {
+    /// The directory to write rehearse.1, rehearse-run.1 and the others into
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
 /// `rehearse completions`.
 #[derive(Debug, ClapArgs)]
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
-}
-
-/// The form of a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// For programs: report.json
-    Json,
-    /// For pull requests
-    Markdown,
 }
 
 /// `--fail-on`, as typed.
@@ -238,7 +260,7 @@ impl From<FailOnArg> for FailOn {
 }
 
 /// `app.orders=9M`; the table may hold `=` when it is the last one that counts.
-fn table_rows(text: &str) -> Result<(String, Count), String> {
+pub(super) fn table_rows(text: &str) -> Result<(String, Count), String> {
     let (table, rows) = text.rsplit_once('=').ok_or("write TABLE=N, such as app.orders=9M")?;
     if table.trim().is_empty() {
         return Err("no table is named before the =".to_owned());
@@ -247,10 +269,20 @@ fn table_rows(text: &str) -> Result<(String, Count), String> {
 }
 
 /// `prefix=zdz_`.
-fn variable(text: &str) -> Result<(String, String), String> {
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE, such as #__=zdz_".to_owned()),
+    }
+}
+
+/// `tracking-delete=batches`.
+fn choice(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((statement, way)) if !statement.is_empty() && !way.is_empty() => {
+            Ok((statement.to_owned(), way.to_owned()))
+        }
+        _ => Err("write STATEMENT=WAY, such as tracking-delete=batches".to_owned()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::problem::{BadInput, nearest};
+use crate::sql::script;
 
 /// A file of the upgrade, or a directory that holds some.
 ///
@@ -70,26 +71,21 @@ pub fn file(what: &str, path: &Path) -> Result<()> {
 fn sql(what: &str, path: &Path) -> Result<()> {
     file(what, path)?;
     if path.is_dir() && sql_files(path)?.is_empty() {
-        bail!(BadInput::new(format!("{what} {} is a directory without a .sql file", path.display())));
+        bail!(BadInput::new(format!(
+            "{what} {} is a directory without a .sql file (or files called by a version alone)",
+            path.display()
+        )));
     }
     Ok(())
 }
 
-/// The file itself, or a directory's `*.sql` in name order.
+/// The file itself, or what of a directory would run.
 fn sql_files(path: &Path) -> Result<Vec<std::path::PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let unreadable = || BadInput::new(format!("cannot read the directory {}", path.display()));
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).with_context(unreadable)? {
-        let file = entry.with_context(unreadable)?.path();
-        if file.extension().is_some_and(|extension| extension == "sql") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
+    Ok(script::files_of(path).with_context(unreadable)?.files)
 }
 
 /// A file beside it whose name is nearly the same.

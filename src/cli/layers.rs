@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::advise::record::Budget;
 use crate::artifact;
-use crate::problem::BadInput;
-use crate::scenario::record::{FORMAT, Production, Scenario, Server, Upgrade};
+use crate::capture::migration::Framework;
+use crate::problem::{BadInput, nearest};
+use crate::scenario::record::{Check, FORMAT, Production, Scenario, Server, Upgrade};
 
 /// The configuration file's name, looked for upward from the working directory.
 const CONFIGURATION: &str = "rehearse.yaml";
@@ -26,24 +27,49 @@ pub fn load(path: &Path) -> Result<Scenario> {
             path.display()
         ))));
     }
-    let base = path.parent().unwrap_or(Path::new(""));
-    let beside = |path: &mut PathBuf| *path = base.join(&*path);
-    let production = &mut scenario.production;
-    [&mut production.schema, &mut production.survey, &mut production.data].into_iter().flatten().for_each(beside);
-    if let Some(upgrade) = &mut scenario.upgrade {
-        upgrade.sql.iter_mut().chain(&mut upgrade.capture).chain(&mut upgrade.log).for_each(beside);
-    }
+    beside(path.parent().unwrap_or(Path::new("")), &mut scenario);
     Ok(scenario)
 }
 
-/// The configuration file that holds for the working directory, when there is one.
+/// Paths are meant from the file in which they stand.
+fn beside(base: &Path, scenario: &mut Scenario) {
+    let set = |path: &mut PathBuf| *path = base.join(&*path);
+    let production = &mut scenario.production;
+    [&mut production.schema, &mut production.survey, &mut production.data].into_iter().flatten().for_each(set);
+    if let Some(upgrade) = &mut scenario.upgrade {
+        upgrade.sql.iter_mut().chain(&mut upgrade.capture).chain(&mut upgrade.log).for_each(set);
+    }
+    scenario.check.paths.iter_mut().for_each(set);
+    for (whose, mut printer) in std::mem::take(&mut scenario.check.print) {
+        base.clone_into(&mut printer.home);
+        let folder = || base.join(&whose).display().to_string();
+        let whose = if Framework::of_name(&whose).is_some() { whose } else { folder() };
+        scenario.check.print.insert(whose, printer);
+    }
+    scenario.environments.values_mut().for_each(|environment| beside(base, environment));
+}
+
+/// The configuration file that holds for the working directory, when there is one, with what it says of an environment
+/// laid over the rest.
 ///
 /// # Errors
-/// As [`load`].
-pub fn configuration() -> Result<Option<Scenario>> {
+/// As [`load`]; an environment that it does not have.
+pub fn configuration(environment: Option<&str>) -> Result<Option<Scenario>> {
     let here = std::env::current_dir().context("cannot tell the working directory")?;
     let found = here.ancestors().map(|directory| directory.join(CONFIGURATION)).find(|path| path.is_file());
-    found.map(|path| load(&path)).transpose()
+    let file = found.as_deref().map_or(CONFIGURATION.to_owned(), |path| path.display().to_string());
+    let mut all = found.as_deref().map(load).transpose()?;
+    // A variable that is set to nothing names none.
+    let Some(wanted) = environment.filter(|name| !name.is_empty()) else { return Ok(all) };
+    let environments = all.as_mut().map(|all| std::mem::take(&mut all.environments)).unwrap_or_default();
+    let Some(own) = environments.get(wanted) else {
+        let hint = match nearest(wanted, environments.keys().map(String::as_str)) {
+            Some(near) => format!("hint: Did you mean {near}?"),
+            None => format!("hint: Write it under `environments:` of {CONFIGURATION}."),
+        };
+        bail!(anyhow::anyhow!(hint).context(BadInput::new(format!("{file} has no environment '{wanted}'"))));
+    };
+    Ok(all.map(|all| over(own.clone(), all)))
 }
 
 /// What the environment says: `REHEARSE_SERVER`, `REHEARSE_IMAGE`, `REHEARSE_SANDBOX`.
@@ -86,10 +112,19 @@ pub fn over(upper: Scenario, lower: Scenario) -> Scenario {
         production: production(upper.production, lower.production),
         upgrade: upper.upgrade.filter(|upgrade| *upgrade != Upgrade::default()).or(lower.upgrade),
         variables: merged(lower.variables, upper.variables),
+        choose: merged(lower.choose, upper.choose),
         probe: list(upper.probe, lower.probe),
         workload: upper.workload.or(lower.workload),
+        drills: upper.drills.or(lower.drills),
         budget: budget(upper.budget, lower.budget),
         allow: if upper.allow.is_empty() { lower.allow } else { upper.allow },
+        severity: merged(lower.severity, upper.severity),
+        check: Check {
+            paths: if upper.check.paths.is_empty() { lower.check.paths } else { upper.check.paths },
+            rehearse_from: upper.check.rehearse_from.or(lower.check.rehearse_from),
+            print: merged(lower.check.print, upper.check.print),
+        },
+        environments: merged(lower.environments, upper.environments),
         expect: upper.expect.or(lower.expect),
     }
 }
@@ -143,6 +178,20 @@ mod tests {
         assert_eq!(both.production.rows, [("a".to_owned(), Count(5)), ("b".to_owned(), Count(2))].into());
         assert_eq!(both.production.scale, Some(0.5));
         assert_eq!(both.server.settings, [("x".into(), "0x10".into()), ("y".into(), "10.10".into())].into());
+    }
+
+    #[test]
+    fn what_stands_in_a_file_is_meant_from_there_in_every_environment() {
+        let text = "production: {schema: s.sql}\ncheck: {paths: [db], print: {django: [a], knex: [b]}}\n\
+                    environments: {ci: {production: {survey: p.yaml}}}";
+        let mut scenario: Scenario = artifact::parse_yaml(text).expect("a scenario");
+        beside(Path::new("conf"), &mut scenario);
+        assert_eq!(scenario.production.schema, Some("conf/s.sql".into()));
+        assert_eq!(scenario.check.paths, [PathBuf::from("conf/db")]);
+        let printers: Vec<_> =
+            scenario.check.print.iter().map(|(whose, one)| (whose.as_str(), one.home.as_path())).collect();
+        assert_eq!(printers, [("conf/knex", Path::new("conf")), ("django", Path::new("conf"))]);
+        assert_eq!(scenario.environments["ci"].production.survey, Some("conf/p.yaml".into()));
     }
 
     #[test]

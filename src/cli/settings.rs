@@ -8,8 +8,9 @@ use clap::ValueEnum as _;
 
 use super::args::{FailOnArg, Run, share};
 use super::layers::{configuration, environment, load, over, variable};
-use super::{inputs, option_file};
+use super::{inputs, live_settings, option_file};
 use crate::advise::catalogue::{RULES, find};
+use crate::advise::gate;
 use crate::artifact;
 use crate::pipeline::settings::{FailOn, Production, Settings, Upgrade};
 use crate::problem::{BadInput, nearest};
@@ -30,13 +31,7 @@ pub struct Resolved {
 /// # Errors
 /// A [`BadInput`] that names the object and the next step, with nothing started.
 pub fn resolve(run: &Run) -> Result<Resolved> {
-    if !run.command.is_empty() {
-        let hint = "hint: Record the command's SQL (general_log) and rehearse that file: rehearse run UPGRADE.sql.";
-        bail!(
-            anyhow!(hint).context(BadInput::new("rehearsing an upgrade command (-- COMMAND) is not in this version"))
-        );
-    }
-    let mut scenario = over(configuration()?.unwrap_or_default(), environment()?);
+    let mut scenario = over(configuration(run.verdict.environment.as_deref())?.unwrap_or_default(), environment()?);
     if let Some(path) = &run.scenario {
         let mut own = load(&scenario_file(path))?;
         if own.name.is_empty() {
@@ -50,6 +45,7 @@ pub fn resolve(run: &Run) -> Result<Resolved> {
     let mut shown = artifact::to_yaml(&scenario)?;
     let fail_on = format!("{:?}", settings.fail_on).to_lowercase();
     write!(shown, "# out: {}\n# fail-on: {fail_on}\n# cache: {}\n", settings.out.display(), settings.cache)?;
+    writeln!(shown, "# drills: {}", settings.drills)?;
     Ok(Resolved { settings, shown })
 }
 
@@ -57,22 +53,23 @@ pub fn resolve(run: &Run) -> Result<Resolved> {
 fn typed(run: &Run) -> Scenario {
     Scenario {
         server: record::Server {
-            flavor: run.server,
+            flavor: run.production.server,
             image: run.place.image.clone(),
             sandbox: run.place.sandbox.clone(),
             ..record::Server::default()
         },
         production: record::Production {
-            schema: run.schema.clone(),
-            survey: run.survey.clone(),
             data: run.data.clone(),
-            rows: run.rows.iter().cloned().collect(),
             scale: run.scale,
-            database: run.database.clone(),
+            ..record::Production::from(&run.production)
         },
-        upgrade: (!run.paths.is_empty())
-            .then(|| record::Upgrade { sql: run.paths.clone(), ..record::Upgrade::default() }),
+        upgrade: (!run.paths.is_empty() || !run.live.command.is_empty()).then(|| record::Upgrade {
+            sql: run.paths.clone(),
+            command: run.live.command.clone(),
+            ..record::Upgrade::default()
+        }),
         variables: run.variables.iter().cloned().collect(),
+        choose: run.choose.iter().cloned().collect(),
         probe: run.probe.clone(),
         ..Scenario::default()
     }
@@ -95,7 +92,6 @@ fn refuse_what_is_not_built(scenario: &Scenario) -> Result<()> {
         (topology.replicas > 0, "topology.replicas"),
         (topology.galera.is_some(), "topology.galera"),
         (scenario.workload.is_some(), "workload"),
-        (!upgrade.command.is_empty(), "upgrade.command"),
         (upgrade.log.is_some(), "upgrade.log"),
         (upgrade.server.is_some(), "upgrade.server"),
     ];
@@ -109,18 +105,20 @@ fn refuse_what_is_not_built(scenario: &Scenario) -> Result<()> {
 }
 
 fn settings(run: &Run, scenario: &Scenario) -> Result<Settings> {
-    let upgrade = upgrade_files(scenario)?;
-    let name = match (&scenario.name, upgrade.first()) {
-        (name, Some(first)) if name.is_empty() => {
-            first.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-        }
+    let upgrade = upgrade(run, scenario)?;
+    let first = match &upgrade {
+        Upgrade::Sql(files) => files.first().and_then(|file| file.file_stem()),
+        Upgrade::Command(live) => live.command.first().and_then(|word| Path::new(word).file_stem()),
+    };
+    let name = match (&scenario.name, first) {
+        (name, Some(first)) if name.is_empty() => first.to_string_lossy().into_owned(),
         (name, _) => name.clone(),
     };
     rules_exist(scenario)?;
     Ok(Settings {
         name,
         about: scenario.about.clone(),
-        upgrade: Upgrade::Sql(upgrade),
+        upgrade,
         production: production(&scenario.production)?,
         server: scenario.server.flavor,
         image: scenario.server.image.clone(),
@@ -129,23 +127,29 @@ fn settings(run: &Run, scenario: &Scenario) -> Result<Settings> {
         variables: scenario.variables.clone(),
         budget: scenario.budget.clone(),
         allow: scenario.allow.clone(),
+        severity: scenario.severity.clone(),
+        choose: scenario.choose.clone(),
         probes: scenario.probe.clone(),
         out: run.out.clone().or_else(|| variable("REHEARSE_OUT").map(PathBuf::from)).unwrap_or("rehearsal".into()),
         keep_going: run.keep_going,
-        fail_on: fail_on(run)?,
+        drills: !run.no_drills && scenario.drills.unwrap_or(true),
+        whole: true,
+        fail_on: fail_on(run.verdict.fail_on)?,
         cache: !run.place.no_cache,
         expect: scenario.expect.clone(),
     })
 }
 
 /// Rules that are accepted or expected exist, and the days until which they are accepted are days.
-fn rules_exist(scenario: &Scenario) -> Result<()> {
+pub(super) fn rules_exist(scenario: &Scenario) -> Result<()> {
     let expect = scenario.expect.clone().unwrap_or_default();
     let per_flavor = expect.per_flavor.values().flat_map(|flavor| flavor.findings.keys());
-    let expected = expect.findings.keys().chain(per_flavor).map(|rule| ("expect", rule));
+    let expected = expect.findings.keys().chain(expect.perhaps.keys()).chain(per_flavor).map(|rule| ("expect", rule));
     let allowed = scenario.allow.iter().map(|allowance| ("allow", &allowance.rule));
-    if let Some((place, rule)) = allowed.chain(expected).find(|(_, rule)| find(rule).is_none()) {
-        let hint = match nearest(rule, RULES.iter().map(|rule| rule.id)) {
+    let weighed = scenario.severity.keys().map(|rule| ("severity", rule));
+    let is_known = |rule: &str| find(rule).is_some() || gate::IDS.contains(&rule);
+    if let Some((place, rule)) = allowed.chain(weighed).chain(expected).find(|(_, rule)| !is_known(rule)) {
+        let hint = match nearest(rule, RULES.iter().map(|rule| rule.id).chain(gate::IDS)) {
             Some(near) => format!("hint: Did you mean {near}?"),
             None => "hint: `rehearse explain` lists all rules.".to_owned(),
         };
@@ -159,8 +163,14 @@ fn rules_exist(scenario: &Scenario) -> Result<()> {
     Ok(())
 }
 
-fn upgrade_files(scenario: &Scenario) -> Result<Vec<PathBuf>> {
+fn upgrade(run: &Run, scenario: &Scenario) -> Result<Upgrade> {
     let upgrade = scenario.upgrade.clone().unwrap_or_default();
+    if !upgrade.command.is_empty() {
+        if !upgrade.sql.is_empty() || upgrade.capture.is_some() {
+            bail!(BadInput::new("both SQL files and a command are to be the upgrade: name one of them"));
+        }
+        return Ok(Upgrade::Command(Box::new(live_settings::resolve(&run.live, &upgrade.command)?)));
+    }
     // A capture is an SQL file that the tool wrote.
     let files = match (upgrade.sql.is_empty(), upgrade.capture) {
         (false, None) => upgrade.sql,
@@ -169,12 +179,12 @@ fn upgrade_files(scenario: &Scenario) -> Result<Vec<PathBuf>> {
             bail!(BadInput::new("`upgrade` of the scenario says both `sql` and `capture`: keep one of them"))
         }
         (true, None) => bail!(
-            anyhow!("hint: Name the upgrade's SQL files, or a scenario with --scenario FILE.")
+            anyhow!("hint: Name the upgrade's SQL files, a scenario with --scenario FILE, or a command after --.")
                 .context(BadInput::new("there is nothing to rehearse"))
         ),
     };
     files.iter().try_for_each(|path| inputs::upgrade(path))?;
-    Ok(files)
+    Ok(Upgrade::Sql(files))
 }
 
 fn production(production: &record::Production) -> Result<Production> {
@@ -198,6 +208,7 @@ fn production(production: &record::Production) -> Result<Production> {
         data: production.data.clone(),
         rows: production.rows.clone(),
         scale,
+        at_most: None,
         database: production.database.clone().unwrap_or("app".to_owned()),
     })
 }
@@ -220,14 +231,18 @@ fn sandbox(text: Option<&str>, defaults_file: Option<&Path>) -> Result<Kind> {
     })
 }
 
-fn fail_on(run: &Run) -> Result<FailOn> {
+/// From which severity on a finding fails: what was typed, else `REHEARSE_FAIL_ON`.
+///
+/// # Errors
+/// A [`BadInput`] that names the variable.
+pub(super) fn fail_on(typed: Option<FailOnArg>) -> Result<FailOn> {
     let from_environment = || {
         variable("REHEARSE_FAIL_ON")
             .map(|text| FailOnArg::from_str(&text, false))
             .transpose()
             .map_err(|_| BadInput::new("REHEARSE_FAIL_ON is none of error, warning, never"))
     };
-    let typed = match run.fail_on {
+    let typed = match typed {
         Some(typed) => Some(typed),
         None => from_environment().context("hint: Unset REHEARSE_FAIL_ON, or give --fail-on.")?,
     };

@@ -8,7 +8,7 @@ use crate::server::ability::Ability as _;
 use crate::server::fault::Fault;
 use crate::server::flavor::Flavor;
 use crate::server::session::{ReadOnly, Writer};
-use crate::sql::record::{AlterClass, Kind, Statement, TableName};
+use crate::sql::record::{Kind, Statement, TableName};
 
 /// Stages that tell how a table was altered. MariaDB has all of them off until asked.
 const STAGES: &str = "NAME = 'stage/sql/copy to tmp table' OR NAME LIKE 'stage/innodb/alter table%'";
@@ -37,6 +37,15 @@ pub struct Before {
     after: TableName,
     ids: BTreeSet<u64>,
     transactional: bool,
+    /// A partition is emptied: its new file is no rebuild.
+    empties: bool,
+}
+
+impl Before {
+    /// Of a DDL that empties partitions.
+    pub fn emptying(self, empties: bool) -> Self {
+        Self { empties, ..self }
+    }
 }
 
 /// Looks at a table before its DDL; none for statements that use no algorithm, or whose table cannot be told.
@@ -56,26 +65,46 @@ pub fn before(
     {
         return Ok(None);
     }
+    let Some((table, after)) = altered(statement) else { return Ok(None) };
     let Some(thread) = thread else { return Ok(None) };
+    let before = look(reader, flavor, thread, &table, &after, transactional)?;
+    Ok(Some(before.emptying(empties(statement))))
+}
+
+/// `TRUNCATE PARTITION`.
+pub fn empties(statement: &Statement) -> bool {
+    let clauses = &statement.reading.effect.clauses;
+    clauses.iter().any(|clause| clause.text.get(..8).is_some_and(|word| word.eq_ignore_ascii_case("truncate")))
+}
+
+/// The table that a DDL alters, and the name that it has afterwards.
+pub fn altered(statement: &Statement) -> Option<(TableName, TableName)> {
     // A foreign key's parent may stand beside; what is altered is defined, not read.
-    let mut tables =
-        reading.effect.defines.iter().filter(|table| !reading.effect.renames.values().any(|to| to == *table));
-    let table = tables.next().or_else(|| reading.effect.renames.keys().next()).cloned();
-    let Some(table) = table else { return Ok(None) };
-    let after = reading.effect.renames.get(&table).cloned().unwrap_or_else(|| renamed(statement, &table));
-    let ids = ids(reader, flavor, &table)?;
+    let effect = &statement.reading.effect;
+    let mut tables = effect.defines.iter().filter(|table| !effect.renames.values().any(|to| to == *table));
+    let table = tables.next().or_else(|| effect.renames.keys().next()).or_else(|| effect.writes.iter().next())?.clone();
+    let after = effect.renames.get(&table).unwrap_or(&table).clone();
+    Some((table, after))
+}
+
+/// Looks at a table before a DDL on it.
+///
+/// # Errors
+/// The server's fault.
+pub fn look(
+    reader: &mut ReadOnly,
+    flavor: Flavor,
+    thread: u64,
+    table: &TableName,
+    after: &TableName,
+    transactional: bool,
+) -> Result<Before, Fault> {
+    let ids = ids(reader, flavor, table)?;
     let last: Option<(Option<u64>,)> = reader.first(&format!(
         "SELECT CAST(MAX(EVENT_ID) AS UNSIGNED) FROM performance_schema.events_stages_history_long WHERE THREAD_ID = {thread}"
     ))?;
     let last_event = last.and_then(|(id,)| id).unwrap_or(0);
-    Ok(Some(Before { thread, last_event, after, ids, transactional }))
-}
-
-/// The name a table has after an ALTER that renames it.
-fn renamed(statement: &Statement, table: &TableName) -> TableName {
-    let clause = statement.reading.effect.clauses.iter().find(|clause| clause.class == AlterClass::RenameTable);
-    let name = clause.and_then(|clause| clause.object.as_deref());
-    name.and_then(|name| TableName::parse(name, &table.database).ok()).unwrap_or_else(|| table.clone())
+    Ok(Before { thread, last_event, after: after.clone(), ids, transactional, empties: false })
 }
 
 /// Tells how the DDL was carried out, after it ended well; none where it cannot be told.
@@ -107,7 +136,9 @@ pub fn after(
     if ids.is_empty() || before.ids.is_empty() {
         return Ok(None);
     }
-    Ok(match (ids == before.ids, has("innodb/alter table")) {
+    // Partitions that were added or dropped leave the others as they are.
+    let same = before.empties || ids.is_subset(&before.ids) || before.ids.is_subset(&ids);
+    Ok(match (same, has("innodb/alter table")) {
         (false, _) => facts(Algorithm::Inplace, true),
         (true, true) => facts(Algorithm::Inplace, false),
         (true, false) => facts(Algorithm::Instant, false),
@@ -115,7 +146,7 @@ pub fn after(
 }
 
 /// InnoDB's ids of a table and its partitions: a table written anew has a new one.
-fn ids(reader: &mut ReadOnly, flavor: Flavor, table: &TableName) -> Result<BTreeSet<u64>, Fault> {
+pub fn ids(reader: &mut ReadOnly, flavor: Flavor, table: &TableName) -> Result<BTreeSet<u64>, Fault> {
     let Some(name) = file_name(table) else { return Ok(BTreeSet::new()) };
     let view = if flavor.has_new_dictionary_names() { "innodb_tables" } else { "innodb_sys_tables" };
     let rows = reader.rows::<(u64,)>(&format!(
@@ -127,7 +158,7 @@ fn ids(reader: &mut ReadOnly, flavor: Flavor, table: &TableName) -> Result<BTree
 
 /// `db/table` as InnoDB spells names: what is no letter, digit, `_` or `$` as `@` and four hex digits. Letters beyond
 /// ASCII have a spelling of their own that is not worth guessing.
-fn file_name(table: &TableName) -> Option<String> {
+pub(super) fn file_name(table: &TableName) -> Option<String> {
     let encode = |name: &str| {
         let mut out = String::with_capacity(name.len());
         for c in name.chars() {

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use super::record::Ran;
+use super::record::{Ran, TwinAnswer};
 use super::run::Executor;
-use super::transactions;
+use super::session::looks_back;
+use super::{transactions, twin};
 use crate::server::fault::Fault;
 use crate::sql::record::{Confidence, Kind, Statement, TableName};
-use crate::survey::record::Survey;
 
 impl Executor<'_> {
     /// True when running it as `BEGIN; …; COMMIT` is the same as running it alone: rows of tables that can roll back,
@@ -27,6 +27,23 @@ impl Executor<'_> {
                         .trigger_targets(table)
                         .all(|target| self.survey.tables.get(target).is_some_and(|facts| facts.is_transactional()))
             })
+    }
+
+    /// Asks an empty twin of its table what a DDL will do; none where nothing may be sent on the session before it.
+    ///
+    /// # Errors
+    /// The loss of a connection, or a session that cannot be opened.
+    pub fn twin(&mut self, statement: &Statement) -> Result<Option<Result<TwinAnswer, String>>, Fault> {
+        if !twin::is_asked(statement) || looks_back(statement) {
+            return Ok(None);
+        }
+        let session = self.session(statement.session)?;
+        if session.fragile {
+            return Ok(None);
+        }
+        let state = twin::state(&mut session.writer)?;
+        let database = twin::database(&mut session.writer)?;
+        twin::ask(self.instance, &mut self.reader, statement, &database, &state)
     }
 
     pub(super) fn trigger_targets<'b>(&'b self, table: &'b TableName) -> impl Iterator<Item = &'b TableName> {
@@ -100,14 +117,4 @@ impl Executor<'_> {
             answer => Ok(answer.ok().flatten().and_then(|(sum,)| sum)),
         }
     }
-}
-
-/// Tables whose rows reach others when they change: parents of cascading keys, and tables with triggers.
-pub(super) fn reaching(survey: &Survey) -> BTreeSet<TableName> {
-    let cascades = |action: &str| action.eq_ignore_ascii_case("cascade") || action.eq_ignore_ascii_case("set null");
-    let keys = survey.tables.values().flat_map(|facts| &facts.foreign_keys);
-    keys.filter(|key| cascades(&key.on_delete) || cascades(&key.on_update))
-        .map(|key| key.parent.clone())
-        .chain(survey.triggers.values().map(|trigger| trigger.table.clone()))
-        .collect()
 }

@@ -1,12 +1,16 @@
 //! Carries actions out on a [`Writer`](crate::server::session::Writer) and tells what came of each.
 
-mod ask;
+pub mod ask;
 mod look;
+mod reach;
 pub mod record;
 mod run;
-mod session;
+pub(crate) use run::matched;
+pub mod session;
+pub mod size;
 mod transactions;
-mod walk;
+pub mod twin;
+pub mod walk;
 
 pub use ask::enable;
 pub use run::{Conditions, Executor};

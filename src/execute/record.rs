@@ -73,6 +73,24 @@ pub struct DdlFacts {
     pub lock: Option<DdlLock>,
 }
 
+/// What an empty twin of a table answered to a DDL, asked for each algorithm and lock in order (dba.md D17).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwinAnswer {
+    /// How the server carries it out.
+    pub algorithm: Algorithm,
+    /// It writes the table anew.
+    pub rebuilds: bool,
+    /// What others can do meanwhile, but for the moments at its begin and end that every DDL takes for itself.
+    pub lock: DdlLock,
+    /// The strictest clause that the server accepted with it: `ALGORITHM=INSTANT`, `ALGORITHM=INPLACE, LOCK=NONE`; empty
+    /// where its grammar takes none.
+    pub explicit: String,
+    /// The server's refusal of what the statement itself asks for; the rest then tells what it does unasked.
+    pub refused: Option<Fault>,
+    /// What the answer was corrected by, as a sentence.
+    pub note: Option<String>,
+}
+
 /// Rows that a statement (or a group of look-alikes) dealt with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
@@ -128,6 +146,8 @@ pub struct Ran {
     pub rows: RowCounts,
     /// For DDL: how it was carried out.
     pub ddl: Option<DdlFacts>,
+    /// For DDL: what its table's empty twin answered before.
+    pub twin: Option<TwinAnswer>,
     /// Deadlocks and lock time-outs after which it was run again.
     pub retries: u64,
 }
@@ -148,6 +168,7 @@ impl Ran {
             warnings: Vec::new(),
             rows: RowCounts::default(),
             ddl: None,
+            twin: None,
             retries: 0,
         }
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::ask;
-use super::look::reaching;
+use super::reach::reaching;
 use super::record::{Outcome, Ran, RowCounts, Warning};
 use super::session::{Session, looks_back, looks_forward};
 use super::transactions::{self, Step};
@@ -282,7 +282,7 @@ impl<'a> Executor<'a> {
 }
 
 /// `Rows matched: 3  Changed: 1  Warnings: 0` → 3.
-pub(super) fn matched(info: &str) -> Option<u64> {
+pub(crate) fn matched(info: &str) -> Option<u64> {
     let rest = info.strip_prefix("Rows matched:")?.trim_start();
     rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
 }

@@ -43,10 +43,7 @@ impl Session {
         if !database.is_empty() {
             writer.use_database(database)?;
         }
-        writer.serve_local_infile(Some(LocalInfileHandler::new(|name, out| {
-            let path = std::str::from_utf8(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-            io::copy(&mut File::open(path)?, out).map(drop)
-        })));
+        writer.serve_local_infile(Some(local_files()));
         let autocommit = writer.first::<(u8,)>("SELECT @@SESSION.autocommit")?.is_none_or(|(on,)| on == 1);
         let id = writer.connection_id();
         let thread = reader
@@ -65,6 +62,14 @@ impl Session {
             point: (None, None),
         })
     }
+}
+
+/// Sends the files of this machine that `LOAD DATA LOCAL INFILE` names.
+pub fn local_files() -> LocalInfileHandler {
+    LocalInfileHandler::new(|name, out| {
+        let path = std::str::from_utf8(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        io::copy(&mut File::open(path)?, out).map(drop)
+    })
 }
 
 /// A statement that looks back at the one before: nothing may be sent between the two.

@@ -171,6 +171,7 @@ mod tests {
             session: 1,
             digest: String::new(),
             reading: Reading { kind, effect, confidence: Confidence::Parsed, why: None },
+            ignores: Vec::new(),
         }
     }
 

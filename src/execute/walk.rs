@@ -4,15 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::record::Ran;
 use super::run::{Executor, matched, outcome_of};
+use super::size::Size;
 use crate::progress::Progress;
 use crate::server::fault::Fault;
-use crate::server::session::Done;
+use crate::server::session::{Done, ReadOnly};
 use crate::sql::record::{TableName, Walk};
 use crate::survey::record::{ColumnFacts, TableFacts};
 use crate::watch::key::Key;
 
 /// How often a batch that met a deadlock or a lock time-out is run again.
 const TRIES: u32 = 5;
+
+/// Seconds that a batch should take.
+const SECONDS: f64 = 0.2;
 
 impl Executor<'_> {
     /// Walks a table's key from its first row to the last that is there at the start, and folds the batches into one.
@@ -46,7 +50,7 @@ impl Executor<'_> {
     fn key_of(&mut self, walk: &Walk) -> Result<Key, Refused> {
         let facts = match self.survey.tables.get(&walk.table) {
             Some(facts) if walk.key.iter().all(|name| facts.column(name).is_some()) => facts.clone(),
-            _ => self.table_now(&walk.table).map_err(Refused::Fault)?,
+            _ => table_now(&mut self.reader, &walk.table).map_err(Refused::Fault)?,
         };
         let key = Key::on(&facts, "PRIMARY", &walk.key, true).ok_or_else(|| {
             Refused::Why(format!("cannot walk {}: it has no key ({})", walk.table, walk.key.join(", ")))
@@ -61,47 +65,6 @@ impl Executor<'_> {
         Ok(key)
     }
 
-    /// A table's columns as the server has them now.
-    fn table_now(&mut self, table: &TableName) -> Result<TableFacts, Fault> {
-        let name = |text: &str| crate::sql::record::quote_text(text);
-        let rows = self.reader.rows::<(String, String, String, Option<String>, Option<String>)>(&format!(
-            "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.columns \
-             WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
-            name(&table.database),
-            name(&table.table)
-        ))?;
-        let column = |(name, data_type, column_type, charset, collation): (String, String, String, _, _)| ColumnFacts {
-            name,
-            data_type: data_type.to_ascii_lowercase(),
-            column_type,
-            nullable: false,
-            default: None,
-            auto_increment: false,
-            generated: None,
-            invisible: false,
-            charset,
-            collation,
-            length: None,
-            precision: None,
-            scale: None,
-            statistics: None,
-        };
-        Ok(TableFacts {
-            create: String::new(),
-            rows: 0,
-            rows_basis: Default::default(),
-            data_bytes: 0,
-            index_bytes: 0,
-            engine: "InnoDB".to_owned(),
-            auto_increment: None,
-            row_versions: None,
-            columns: rows.into_iter().map(column).collect(),
-            indexes: Vec::new(),
-            foreign_keys: Vec::new(),
-            partitions: Vec::new(),
-        })
-    }
-
     fn batches(&mut self, walk: &Walk, key: &Key, ran: &mut Ran, progress: &dyn Progress) -> Result<(), Fault> {
         let number = walk.statement.session;
         let select = key.select(&walk.table);
@@ -112,7 +75,7 @@ impl Executor<'_> {
         };
         ran.seconds = begin.elapsed().as_secs_f64();
         let mut from: Option<Vec<String>> = None;
-        let last_in_range = walk.rows.max(1) - 1;
+        let mut size = Size::new(walk.rows, SECONDS);
         loop {
             if progress.interrupted() {
                 return Err(Fault { number: 1317, state: "70100".to_owned(), message: "interrupted".to_owned() });
@@ -120,7 +83,7 @@ impl Executor<'_> {
             let batch = Instant::now();
             let end = key.up_to(&stop);
             let range = from.as_ref().map_or_else(|| end.clone(), |from| format!("{} AND {end}", key.past(from)));
-            let edge = format!("{select} WHERE {range}{} LIMIT 1 OFFSET {last_in_range}", key.order(false));
+            let edge = format!("{select} WHERE {range}{} LIMIT 1 OFFSET {}", key.order(false), size.rows - 1);
             let to = self.key_at(number, key, &edge)?;
             let upper = to.as_ref().unwrap_or(&stop);
             if let Some(ring) = self.rings.get(&walk.table) {
@@ -132,6 +95,7 @@ impl Executor<'_> {
             let text = format!("{} WHERE {low}{}{condition}\n", walk.head.trim_end(), key.up_to(upper));
             let done = self.batch(number, &text, ran)?;
             let seconds = batch.elapsed().as_secs_f64();
+            size.after(seconds);
             ran.count += 1;
             ran.seconds += seconds;
             ran.longest_seconds = ran.longest_seconds.max(seconds);
@@ -183,6 +147,50 @@ impl Executor<'_> {
         let row = self.session(number)?.writer.first::<String>(sql)?;
         Ok(row.and_then(|row| key.values(&row)))
     }
+}
+
+/// A table's columns as the server has them now.
+///
+/// # Errors
+/// The server's fault.
+pub fn table_now(reader: &mut ReadOnly, table: &TableName) -> Result<TableFacts, Fault> {
+    let name = |text: &str| crate::sql::record::quote_text(text);
+    let rows = reader.rows::<(String, String, String, Option<String>, Option<String>)>(&format!(
+        "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.columns \
+         WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
+        name(&table.database),
+        name(&table.table)
+    ))?;
+    let column = |(name, data_type, column_type, charset, collation): (String, String, String, _, _)| ColumnFacts {
+        name,
+        data_type: data_type.to_ascii_lowercase(),
+        column_type,
+        nullable: false,
+        default: None,
+        auto_increment: false,
+        generated: None,
+        invisible: false,
+        charset,
+        collation,
+        length: None,
+        precision: None,
+        scale: None,
+        statistics: None,
+    };
+    Ok(TableFacts {
+        create: String::new(),
+        rows: 0,
+        rows_basis: Default::default(),
+        data_bytes: 0,
+        index_bytes: 0,
+        engine: "InnoDB".to_owned(),
+        auto_increment: None,
+        row_versions: None,
+        columns: rows.into_iter().map(column).collect(),
+        indexes: Vec::new(),
+        foreign_keys: Vec::new(),
+        partitions: Vec::new(),
+    })
 }
 
 enum Refused {

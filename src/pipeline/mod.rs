@@ -6,15 +6,24 @@
 //! 2. The upgrade, *loud*: probes and watchers beside it, for what it blocks.
 //! 3. [`trials`]: the upgrade, *quiet*: for its own time and what it leaves; at each statement that has alternatives a
 //!    halt, where these run from the same bytes and are held against it.
-//! 4. [`plan_run`]: the plan itself, script by script, and its undo.
-//! 5. [`assemble`]: judge, report, write.
+//! 4. [`drills`]: what goes wrong: a held table, a kill.
+//! 5. [`plan_run`]: the plan itself, script by script with the stock client, and its undo.
+//! 6. [`assemble`]: judge, report, write.
 
 mod assemble;
 mod changes;
+pub mod check;
 mod choices;
+mod drills;
+pub mod lint;
+pub mod live;
+mod looked;
 mod output;
+pub mod page;
 mod plan_run;
+pub mod redraft;
 mod run;
+mod said;
 pub mod settings;
 mod stage;
 mod trials;
@@ -30,8 +39,10 @@ use self::run::Run;
 use self::settings::{Settings, Upgrade};
 use self::stage::Stage;
 use self::trials::Quiet;
+use crate::advise::policy::not_valid;
 use crate::advise::record::Unchecked;
-use crate::problem::{BadInput, is_bad_input};
+use crate::plan::choice::WAYS;
+use crate::problem::{BadInput, is_bad_input, nearest};
 use crate::progress::Progress;
 use crate::replay::experiment::Broken;
 use crate::replay::record::ExperimentKind;
@@ -42,7 +53,7 @@ use crate::survey::fingerprint::Depth;
 use crate::survey::record::Fingerprint;
 
 /// The flavour that texts are read as before a server has said its own.
-const DEFAULT_FLAVOR: Flavor = Flavor { vendor: Vendor::MySql, major: 8, minor: 4, patch: None };
+pub const DEFAULT_FLAVOR: Flavor = Flavor { vendor: Vendor::MySql, major: 8, minor: 4, patch: None };
 
 /// What a run came to.
 #[derive(Debug)]
@@ -53,6 +64,8 @@ pub struct Outcome {
     pub directory: PathBuf,
     /// Why the rehearsal could not be completed; then the report holds what was measured until then.
     pub failure: Option<Error>,
+    /// The exit code of the upgrade command; none when there was no command, or when we ended it.
+    pub code: Option<u8>,
 }
 
 /// Rehearses an upgrade, end to end.
@@ -63,25 +76,90 @@ pub struct Outcome {
 pub fn run(settings: &Settings, progress: &dyn Progress) -> Result<Outcome> {
     let output = Output::begin(&settings.out)?;
     let started = jiff::Timestamp::now();
-    // Read once before any server is started: what is wrong with the text is said at once.
-    let digest = upgrade(settings, settings.server.unwrap_or(DEFAULT_FLAVOR))?.digest().map_err(bad_input)?;
+    if let Upgrade::Sql(files) = &settings.upgrade {
+        // Read once before any server is started: what is wrong with the text is said at once.
+        can_be_read(settings, files, progress)?;
+    }
     let mut stage = stage::set(settings, progress)?;
-    let script = upgrade(settings, stage.flavor())?;
+    let mut came = None;
+    let recorded;
+    let settings = match &settings.upgrade {
+        Upgrade::Sql(_) => settings,
+        Upgrade::Command(live) => {
+            let (path, how) = live::rehearsed(&mut stage, settings, live, progress)?;
+            came = Some(how);
+            recorded = Settings { upgrade: Upgrade::Sql(vec![path]), ..settings.clone() };
+            &recorded
+        }
+    };
+    let Upgrade::Sql(files) = &settings.upgrade else { bail!("the command left no capture") };
+    let script = upgrade(settings, files, stage.flavor())?;
+    // Of what this server reads: that is what `upgrade.sql` holds.
+    let digest = script.digest().map_err(bad_input)?;
     let mut gathered = Gathered::new(settings, &script, digest, started)?;
+    gathered.unchecked.extend(came.iter().flat_map(live::unchecked));
     let failure = rehearse(&mut stage, &script, &output, &mut gathered, progress).err();
     if gathered.loud.is_none() {
         return Err(failure.unwrap_or_else(|| anyhow!("nothing was run")));
     }
     let (report, directory) = assemble::write(&stage, &script, gathered, output)?;
-    Ok(Outcome { report, directory, failure })
+    Ok(Outcome { report, directory, failure, code: came.and_then(|came| came.code) })
+}
+
+/// Reads the upgrade once, as far as that goes without a server.
+fn can_be_read(settings: &Settings, files: &[PathBuf], progress: &dyn Progress) -> Result<()> {
+    let text = upgrade(settings, files, settings.server.unwrap_or(DEFAULT_FLAVOR))?;
+    tell_left_out(&text, progress);
+    text.digest().map_err(bad_input)?;
+    for (file, ignore) in text.ignores().map_err(bad_input)? {
+        if let Some(why) = not_valid(&ignore) {
+            bail!(BadInput::new(format!("{file}:{}: an ignore cannot count: {why}", ignore.line)));
+        }
+    }
+    can_be_chosen(settings, &text)
+}
+
+/// What a person chooses is a way that there is, of a statement that there is.
+fn can_be_chosen(settings: &Settings, text: &Script) -> Result<()> {
+    if settings.choose.is_empty() {
+        return Ok(());
+    }
+    let mut names = BTreeSet::new();
+    for action in text.actions().map_err(bad_input)? {
+        let statement = action.map_err(bad_input)?.into_statement();
+        names.extend(statement.name);
+        names.insert(statement.id);
+    }
+    for (name, way) in &settings.choose {
+        let known = [
+            (name, names.iter().map(String::as_str).collect::<Vec<_>>(), "statement of the name or id"),
+            (way, WAYS.to_vec(), "alternative"),
+        ];
+        for (given, known, what) in known {
+            if !known.contains(&given.as_str()) {
+                let hint = match nearest(given, known.iter().copied()) {
+                    Some(near) => format!("hint: Did you mean {near}?"),
+                    None => format!("hint: Write STATEMENT=WAY; the ways are {}.", WAYS.join(", ")),
+                };
+                bail!(anyhow!(hint).context(BadInput::new(format!("choose: there is no {what} '{given}'"))));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The upgrade as a script for a flavour.
-fn upgrade(settings: &Settings, flavor: Flavor) -> Result<Script> {
-    let Upgrade::Sql(files) = &settings.upgrade;
+fn upgrade(settings: &Settings, files: &[PathBuf], flavor: Flavor) -> Result<Script> {
     let options =
         Options { variables: settings.variables.clone(), database: settings.production.database.clone(), flavor };
     Script::from_files(files, options).map_err(bad_input)
+}
+
+/// Says which files of a folder do not run.
+fn tell_left_out(script: &Script, progress: &dyn Progress) {
+    for (path, why) in script.left_out() {
+        progress.note(&format!("{} is left out: {why}", path.display()));
+    }
 }
 
 /// The experiments, in order. What was measured is in `gathered` also when one of them breaks off.
@@ -92,14 +170,15 @@ fn rehearse(
     gathered: &mut Gathered<'_>,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let before = stage.print(Depth::Checksums, progress)?;
+    let whole = gathered.is_whole();
+    let before = stage.print(if whole { Depth::Checksums } else { Depth::Counts }, progress)?;
     stage.count_unstated(&before);
     holds_what_is_touched(stage, script, &before)?;
     gathered.changes = changes::between(&before, None);
     gathered.before = Some(before.clone());
     let loud = Run {
         loud: true,
-        settle: true,
+        settle: whole,
         timeline: Some(output.path("timeline.jsonl")),
         ..Run::quiet("upgrade-loud", ExperimentKind::Upgrade, script)
     };
@@ -112,22 +191,33 @@ fn rehearse(
     }
     let after = stage.print(Depth::Counts, progress)?;
     gathered.changes = changes::between(&before, Some(&after));
+    if !whole {
+        gathered.unchecked.push(Unchecked {
+            rule: "trials".into(),
+            statement: None,
+            why: "no other way was tried, nothing was rehearsed to go wrong and no plan was made: `rehearse run` does that".into(),
+        });
+        return Ok(());
+    }
     if !stage.sandbox.can_rewind() {
         gathered.unchecked.push(Unchecked {
             rule: "trials".into(),
             statement: None,
-            why: "an existing server cannot be put back: no quiet run, no alternative and no plan was rehearsed".into(),
+            why: "an existing server cannot be put back: no quiet run, no alternative, no drill and no plan was rehearsed"
+                .into(),
         });
         return Ok(());
     }
-    let choices = gathered.loud.as_ref().map(|loud| choices::choose(stage, loud)).unwrap_or_default();
+    let choices =
+        gathered.loud.as_ref().map(|loud| choices::choose(stage, loud, &gathered.wanted())).unwrap_or_default();
     gathered.note_choices(&choices);
     let mut quiet = Quiet::default();
     let passed = trials::quiet_pass(stage, script, &choices.tried, &mut quiet, progress);
     gathered.take_quiet(quiet);
     passed?;
+    gathered.drill(stage, script, progress)?;
     gathered.judge(stage)?;
-    plan_run::rehearse(stage, gathered, progress)
+    plan_run::rehearse(stage, script, gathered, progress)
 }
 
 /// A rehearsal of an upgrade on empty tables would say that all is well: it is not made.

@@ -5,16 +5,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 use tempfile::TempDir;
 
 use super::bad_input;
 use crate::artifact;
+use crate::report::record::Report;
 use crate::sql::record::Action;
 use crate::sql::script::Script;
 use crate::survey::record::Survey;
 
 /// The file that marks a directory as one of ours.
 const MARK: &str = "report.json";
+/// What was measured, for drafting the plan again.
+pub const EVIDENCE: &str = "evidence.json";
 
 /// An output directory that is being built.
 #[derive(Debug)]
@@ -53,6 +57,11 @@ impl Output {
         self.building.path().join(name)
     }
 
+    /// The directory that is being built.
+    pub fn building(&self) -> &Path {
+        self.building.path()
+    }
+
     /// Writes a text.
     ///
     /// # Errors
@@ -68,11 +77,28 @@ impl Output {
     pub fn upgrade(&self, script: &Script, digest: &str) -> Result<()> {
         artifact::write_whole(&self.path("upgrade.sql"), |out| {
             writeln!(out, "-- The upgrade as it was rehearsed. Digest {digest}")?;
+            let mut session = 1;
             for action in script.actions()? {
-                write_statement(out, &action?)?;
+                write_statement(out, &action?, &mut session)?;
             }
             Ok(())
         })
+    }
+
+    /// Writes a record as JSON, streamed.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn json(&self, name: &str, record: &impl Serialize) -> Result<()> {
+        artifact::write_whole(&self.path(name), |out| Ok(serde_json::to_writer(out, record)?))
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn report(&self, report: &Report) -> Result<()> {
+        artifact::write_whole(&self.path(MARK), |out| Ok(serde_json::to_writer_pretty(out, report)?))
     }
 
     /// Writes the survey.
@@ -120,12 +146,20 @@ fn readable(directory: &Path) -> Result<()> {
         .with_context(|| format!("cannot set the rights of {}", directory.display()))
 }
 
-/// A statement with its origin and name. One that holds `;` (a stored program) gets a delimiter of its own.
-fn write_statement(out: &mut dyn Write, action: &Action) -> Result<()> {
+/// A statement with its origin and name, and its session where that is another than the last one's. One that holds `;` (a
+/// stored program) gets a delimiter of its own.
+fn write_statement(out: &mut dyn Write, action: &Action, session: &mut u32) -> Result<()> {
     let statement = action.statement();
     writeln!(out, "\n-- {} from {}", statement.id, statement.origin)?;
+    if statement.session != *session {
+        *session = statement.session;
+        writeln!(out, "-- rehearse: session {session}")?;
+    }
     if let Some(name) = &statement.name {
         writeln!(out, "-- rehearse: name {name}")?;
+    }
+    for ignore in &statement.ignores {
+        writeln!(out, "-- rehearse: {ignore}")?;
     }
     if statement.text.contains(';') {
         let delimiter =
@@ -133,7 +167,10 @@ fn write_statement(out: &mut dyn Write, action: &Action) -> Result<()> {
         let delimiter = delimiter.context("a statement holds every delimiter known")?;
         writeln!(out, "DELIMITER {delimiter}\n{}\n{delimiter}\nDELIMITER ;", statement.text)?;
     } else {
-        writeln!(out, "{};", statement.text)?;
+        // A line comment at the end would swallow the delimiter.
+        let last = statement.text.lines().next_back().unwrap_or_default();
+        let gap = if last.contains("--") || last.contains('#') { "\n" } else { "" };
+        writeln!(out, "{}{gap};", statement.text)?;
     }
     Ok(())
 }
@@ -141,6 +178,55 @@ fn write_statement(out: &mut dyn Write, action: &Action) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script::{Options, Script};
+
+    #[test]
+    fn a_capture_keeps_what_stands_beside_its_statements() {
+        let options = || Options {
+            variables: Default::default(),
+            database: "app".to_owned(),
+            flavor: "mysql:9.7".parse().expect("a flavor"),
+        };
+        let actions = |text: &str| -> Vec<Action> {
+            let script = Script::from_text("x.sql", text, options());
+            script.actions().expect("actions").map(|action| action.expect("an action")).collect()
+        };
+        let text = "-- rehearse: name t\n-- rehearse: ignore trigger-or-routine-change reason=\"known\"\nDELIMITER //\n\
+                    CREATE TRIGGER t BEFORE INSERT ON x FOR EACH ROW BEGIN SET @a = 1; SET @b = 2; END//\n";
+        let first = actions(text);
+        let mut written = Vec::new();
+        first.iter().try_for_each(|action| write_statement(&mut written, action, &mut 1)).expect("written");
+        let again = actions(&String::from_utf8(written).expect("text"));
+        let kept = |actions: &[Action]| {
+            let statement = actions[0].statement().clone();
+            (
+                statement.name,
+                statement.text,
+                statement.ignores.into_iter().map(|one| one.to_string()).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(kept(&first), kept(&again));
+        assert_eq!(kept(&again).2, ["ignore trigger-or-routine-change reason=\"known\""]);
+    }
+
+    #[test]
+    fn what_is_written_has_the_digest_of_what_was_read() {
+        let options = || Options {
+            variables: Default::default(),
+            database: "app".to_owned(),
+            flavor: "mysql:9.7".parse().expect("a flavor"),
+        };
+        let text = "DELETE FROM t -- all of it\n;\n-- rehearse: session 2\nUPDATE t SET a = ';';\nSELECT 1 # one\n;\n\
+                    -- rehearse: session 1\n/*M!100100 SELECT 3 */;\nDELIMITER //\nCREATE TRIGGER t BEFORE INSERT ON x \
+                    FOR EACH ROW BEGIN SET @a = 1; END//\nDELIMITER ;\n/*!50003 SET @b = 1 */;\n";
+        let script = Script::from_text("x.sql", text, options());
+        let directory = tempfile::tempdir().expect("a directory");
+        let output = Output::begin(&directory.path().join("out")).expect("begun");
+        output.upgrade(&script, "x").expect("written");
+        let again = Script::from_files(&[output.path("upgrade.sql")], options()).expect("a file");
+        assert_eq!(again.count().expect("a count"), 5);
+        assert_eq!(again.digest().expect("a digest"), script.digest().expect("a digest"));
+    }
 
     #[test]
     fn a_directory_of_something_else_is_refused_and_an_earlier_rehearsal_is_replaced_whole() {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::stage::{Ran, Stage};
 use crate::progress::{Progress, Unit};
-use crate::replay::experiment::Experiment;
+use crate::replay::experiment::{BRIEFLY_STEADY, Condition, Experiment, STEADY};
 use crate::replay::record::{ExperimentKind, Rehearsal};
 use crate::server::role::Role;
 use crate::sql::script::Script;
@@ -33,6 +33,8 @@ pub struct Run<'a> {
     pub settle: bool,
     /// Where the timeline goes.
     pub timeline: Option<PathBuf>,
+    /// What goes wrong on purpose.
+    pub condition: Condition,
 }
 
 impl<'a> Run<'a> {
@@ -48,6 +50,7 @@ impl<'a> Run<'a> {
             loud: false,
             settle: false,
             timeline: None,
+            condition: Condition::Alone,
         }
     }
 }
@@ -68,11 +71,13 @@ impl Stage {
             preamble: run.preamble.clone(),
             database: self.database.clone(),
             loud: run.loud,
+            steady: if run.kind == ExperimentKind::Upgrade { STEADY } else { BRIEFLY_STEADY },
             settle: run.settle,
             probe_tables: None,
             extra_probes: self.extra_probes.clone(),
             timeline: run.timeline.as_deref(),
             keep_going: self.keep_going,
+            condition: run.condition.clone(),
         };
         let rehearsal = crate::replay::run(&experiment, self.sandbox.instance(), &self.survey, progress)
             .with_context(|| format!("experiment {} could not be completed", run.id))?;

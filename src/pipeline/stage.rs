@@ -20,7 +20,7 @@ use crate::server::role::Role;
 use crate::sql::record::TableName;
 use crate::sql::script::{Options, Script};
 use crate::survey;
-use crate::survey::record::{Basis, Fingerprint, Survey};
+use crate::survey::record::{Basis, Fingerprint, Survey, TableFacts};
 
 /// The format of seeded stores: raised whenever the generator would make other rows.
 const STORE_FORMAT: u32 = 3;
@@ -104,22 +104,19 @@ pub fn set(settings: &Settings, progress: &dyn Progress) -> Result<Stage> {
         key: store_key(settings, surveyed.as_ref(), schema.as_ref())?,
         keep_cache: settings.cache,
     };
-    let mut notes = Vec::new();
     let mut seeding = Seeding::default();
     let sandbox = Sandbox::prepare(
         &request,
-        &mut |instance| {
-            fill(instance, production, surveyed.as_ref(), schema.as_ref(), &mut seeding, &mut notes, progress)
-        },
+        &mut |instance| fill(instance, production, surveyed.as_ref(), schema.as_ref(), &mut seeding, progress),
         progress,
     )?;
     tell_speed(&seeding, progress);
     let survey = read_back(&sandbox, settings, surveyed.as_ref(), progress)?;
     let extra_probes = known_tables("--probe", settings.probes.iter(), &production.database, &survey)?;
     Ok(Stage {
+        notes: sandbox.facts().notes.clone(),
         sandbox,
         survey,
-        notes,
         scale: production.scale,
         database: production.database.clone(),
         extra_probes,
@@ -160,6 +157,9 @@ fn production_settings(settings: &Settings, surveyed: Option<&Survey>) -> BTreeM
 fn store_key(settings: &Settings, surveyed: Option<&Survey>, schema: Option<&Script>) -> Result<String> {
     let production = &settings.production;
     let mut key = format!("format {STORE_FORMAT}\ndatabase {}\nscale {}\n", production.database, production.scale);
+    if let Some(most) = production.at_most {
+        key.push_str(&format!("at most {most}\n"));
+    }
     for (table, rows) in &production.rows {
         key.push_str(&format!("rows {table} {}\n", rows.0));
     }
@@ -177,22 +177,22 @@ fn store_key(settings: &Settings, surveyed: Option<&Survey>, schema: Option<&Scr
     Ok(artifact::sha256(&key))
 }
 
-/// Fills a fresh server: the schema or the survey's tables, then rows or the dump.
+/// Fills a fresh server: the schema or the survey's tables, then rows or the dump. Answers with what could not be filled.
 fn fill(
     instance: &Instance,
     production: &Production,
     surveyed: Option<&Survey>,
     schema: Option<&Script>,
     seeding: &mut Seeding,
-    notes: &mut Vec<String>,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     if let Some(schema) = schema {
         progress.stage("creating the schema", Unit::Waiting, None);
         seed::schema::run_file(instance, schema, &production.database).map_err(bad_input)?;
     }
     if let Some(dump) = &production.data {
-        return seed::dump::load(instance, dump, &production.database, progress);
+        seed::dump::load(instance, dump, &production.database, progress)?;
+        return Ok(Vec::new());
     }
     let shape = match surveyed {
         Some(survey) => survey.clone(),
@@ -207,8 +207,7 @@ fn fill(
             rows.iter().filter(|(_, rows)| **rows == 0).map(|(name, _)| name.clone()).collect();
         seed::schema::run_rows(instance, schema, &production.database, &own).map_err(bad_input)?;
     }
-    notes.extend(seeding.unseedable.iter().map(|(table, why)| format!("{table}: {why}")));
-    Ok(())
+    Ok(seeding.unseedable.iter().map(|(table, why)| format!("{table}: {why}")).collect())
 }
 
 /// The survey's counts, and over them what the person said, at the scale asked for.
@@ -217,14 +216,15 @@ fn wanted_rows(production: &Production, surveyed: Option<&Survey>, shape: &Surve
     let mut rows = BTreeMap::new();
     for (name, table) in &shape.tables {
         let count = stated.get(name).copied().or(surveyed.is_some().then_some(table.rows)).unwrap_or(0);
-        rows.insert(name.clone(), scaled(count, production.scale));
+        rows.insert(name.clone(), scaled(count, production));
     }
     Ok(rows)
 }
 
-/// `count` at a scale; what is not empty stays so.
-fn scaled(count: u64, scale: f64) -> u64 {
-    let rows = (count as f64 * scale).round() as u64;
+/// `count` at the scale asked for; what is not empty stays so.
+fn scaled(count: u64, production: &Production) -> u64 {
+    let rows = (count as f64 * production.scale).round() as u64;
+    let rows = production.at_most.map_or(rows, |most| rows.min(most));
     if count > 0 { rows.max(1) } else { 0 }
 }
 
@@ -235,7 +235,7 @@ fn stated_rows(production: &Production, shape: &Survey) -> Result<BTreeMap<Table
 }
 
 /// The tables that a person named, as the schema spells them.
-fn known_tables<'a>(
+pub(super) fn known_tables<'a>(
     option: &str,
     named: impl Iterator<Item = &'a String>,
     database: &str,
@@ -270,6 +270,18 @@ fn read_shape(instance: &Instance, progress: &dyn Progress) -> Result<Survey> {
     survey::read::survey(&mut reader, &survey::read::Options::default(), progress)
 }
 
+/// Gives a table of the sandbox production's size: the surveyed one, else the sandbox's own by production's rows.
+fn size_as_production(table: &mut TableFacts, rows: u64, surveyed: Option<&TableFacts>) {
+    let (data, index, of) = match surveyed.filter(|facts| facts.data_bytes > 0 && facts.rows > 0) {
+        Some(facts) => (facts.data_bytes, facts.index_bytes, facts.rows),
+        None => (table.data_bytes, table.index_bytes, table.rows),
+    };
+    // A few rows take a whole page; and the server's estimate is no reason to make a table smaller than it is.
+    let times = if of > 0 { (rows as f64 / of as f64).max(1.0) } else { 1.0 };
+    table.data_bytes = (data as f64 * times) as u64;
+    table.index_bytes = (index as f64 * times) as u64;
+}
+
 /// The filled sandbox's shape with production's counts: what everything after this is judged by.
 fn read_back(
     sandbox: &Sandbox,
@@ -281,12 +293,14 @@ fn read_back(
     let mut shape = read_shape(sandbox.instance(), progress)?;
     let stated = stated_rows(&settings.production, &shape)?;
     for (name, table) in &mut shape.tables {
-        let (rows, basis) = match (stated.get(name), surveyed.and_then(|survey| survey.tables.get(name))) {
+        let facts = surveyed.and_then(|survey| survey.tables.get(name));
+        let (rows, basis) = match (stated.get(name), facts) {
             (Some(rows), _) => (*rows, Basis::Stated),
             (None, Some(facts)) => (facts.rows, facts.rows_basis),
             (None, None) if settings.production.data.is_some() => (table.rows, Basis::Estimated),
             (None, None) => (0, Basis::Stated),
         };
+        size_as_production(table, rows, facts);
         table.rows = rows;
         table.rows_basis = basis;
     }

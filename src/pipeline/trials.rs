@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
+use super::looked::Looked;
 use super::run::Run;
 use super::stage::Stage;
 use crate::advise::record::{Alternative, Trial, Unchecked};
@@ -48,7 +49,8 @@ pub fn quiet_pass(
     let mut state = SessionState::default();
     let mut slice = Slice { from: 0, preamble: Vec::new() };
     let mut position = 0;
-    for action in script.actions()? {
+    let mut actions = script.actions()?;
+    while let Some(action) = actions.next() {
         let action = action?;
         let statement = action.statement().clone();
         let halts = choices.get(&statement.id);
@@ -63,14 +65,23 @@ pub fn quiet_pass(
                 if !slice.run(stage, script, position, quiet, progress)? {
                     return Ok(());
                 }
-                let halt = Halt { script: &Script::from_actions(vec![action]), id: &statement.id, preamble: &preamble };
+                // With the statements after it that an alternative stands in for as well.
+                let more = alternatives.iter().map(|alternative| alternative.also.len()).max().unwrap_or(0);
+                let mut held = vec![action];
+                for action in actions.by_ref().take(more) {
+                    held.push(action?);
+                }
+                let count = held.len() as u64;
+                for action in &held {
+                    state.apply(action.statement());
+                }
+                let halt = Halt { script: &Script::from_actions(held), id: &statement.id, preamble: &preamble };
                 if !halt.hold(stage, alternatives, quiet, progress)? {
                     return Ok(());
                 }
-                state.apply(&statement);
-                // A statement that has alternatives is DML and leaves the session as it was.
-                slice = Slice { from: position + 1, preamble };
-                position += 1;
+                // A statement that has alternatives is DML or an ALTER, and leaves the session as it was.
+                slice = Slice { from: position + count, preamble };
+                position += count;
                 continue;
             }
         }
@@ -146,12 +157,9 @@ impl Halt<'_> {
         let (rehearsal, left) = self.original(stage, &here, Depth::Checksums, progress)?;
         let goes_on = rehearsal.completed || stage.keep_going;
         quiet.observations.extend(rehearsal.observations);
-        let mut moved = false;
         for attempt in attempts {
             let proof = if rehearsal.completed {
-                let (proof, control) = self.prove(stage, &here, &attempt, &left, progress)?;
-                moved |= control;
-                proof
+                self.prove(stage, &here, &attempt, &left, progress)?
             } else {
                 Proof {
                     differences: vec!["the statement itself failed: there is nothing to compare with".into()],
@@ -159,9 +167,6 @@ impl Halt<'_> {
                 }
             };
             quiet.trials.push(Trial { proof, ..attempt.trial });
-        }
-        if moved {
-            self.original(stage, &here, Depth::Counts, progress)?;
         }
         Ok(goes_on)
     }
@@ -233,9 +238,9 @@ impl Halt<'_> {
         stage.run(&run, progress)
     }
 
-    /// Compares what an alternative left with what the statement left. Where they differ, the statement runs twice more
-    /// and what those two runs already differ in is left out, by name. The second value tells that the sandbox was
-    /// moved for it.
+    /// Compares what an alternative left with what the statement left. Where they differ, the statement runs twice more:
+    /// what those two runs already differ in is left out, by name, and which rows the alternative leaves otherwise is
+    /// looked up. The sandbox is left where the statement itself leads.
     fn prove(
         &self,
         stage: &mut Stage,
@@ -243,29 +248,36 @@ impl Halt<'_> {
         attempt: &Attempt,
         left: &Fingerprint,
         progress: &dyn Progress,
-    ) -> Result<(Proof, bool)> {
+    ) -> Result<Proof> {
         let alternative = &attempt.trial.alternative;
-        let without = |print: &Fingerprint| {
+        let without = |original: &Fingerprint, print: &Fingerprint| {
             let mut print = print.clone();
             print.tables.retain(|name, _| !alternative.expected_leftovers.contains(name));
+            proof::allow(original, &mut print, &alternative.counters_ahead);
             print
         };
         let none = BTreeSet::new();
         let without_cure = match &attempt.left_without_cure {
-            Some(bare) => proof::prove(left, &without(bare), &none).differences,
+            Some(bare) => proof::prove(left, &without(left, bare), &none).differences,
             None => Vec::new(),
         };
-        let first = proof::prove(left, &without(&attempt.left), &none);
+        let found = without(left, &attempt.left);
+        let first = proof::prove(left, &found, &none);
         if first.same_result || !attempt.trial.completed {
-            return Ok((Proof { without_cure, ..first }, false));
+            return Ok(Proof { without_cure, ..first });
         }
         let (_, one) = self.original(stage, here, Depth::Columns, progress)?;
-        let (_, two) = self.original(stage, here, Depth::Columns, progress)?;
-        let unsteady = proof::unstable(&one, &two);
+        let mut looked = Looked::at(stage, &proof::of_other_rows(left, &found))?;
         let script = Script::from_actions(alternative.actions.clone());
         self.alternative(stage, here, alternative, &script, "control", progress)?;
         let tried = stage.print(Depth::Columns, progress)?;
-        let proof = proof::prove(&one, &without(&tried), &unsteady);
-        Ok((Proof { without_cure, ..proof }, true))
+        looked.trial(stage)?;
+        let (_, two) = self.original(stage, here, Depth::Columns, progress)?;
+        let unsteady = proof::unstable(&one, &two);
+        let mut proof = proof::prove(&one, &without(&one, &tried), &unsteady);
+        if !proof.same_result {
+            proof.differences.extend(looked.told(stage, &unsteady)?);
+        }
+        Ok(Proof { without_cure, ..proof })
     }
 }

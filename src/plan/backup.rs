@@ -3,50 +3,16 @@
 //! Columns are always listed: `SELECT *` leaves invisible columns out and generated ones cannot be written (measured on
 //! MySQL 9.7 and MariaDB 10.11). Copies are made with CREATE TABLE … LIKE: CREATE TABLE … SELECT loses keys and AUTO_INCREMENT.
 
-use super::batches::Copy;
-use super::copies::{columns_copy, insert_back, session_for_copies, update_back, whole};
+use super::copies::{changes_definition, columns_copy, insert_back, update_back, whole};
+use super::dump::{dump, instead};
 use super::loss::Loss;
+use super::merge::merge;
+use super::protection::{Protection, Scene, beside};
 use super::record::{Backup, Way};
-use super::shape::{Shapes, Simple, column_line, key_columns, list, stored_columns};
-use crate::server::flavor::Flavor;
+use super::shape::{Simple, column_line, key_columns, stored_columns};
+use super::work::Copy;
 use crate::sql::record::{TableName, quote_identifier};
-use crate::survey::record::{Survey, TableFacts};
-
-/// A backup with what makes it and what goes back by it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Protection {
-    /// The record.
-    pub backup: Backup,
-    /// Statements before the step.
-    pub before: Vec<String>,
-    /// A copy that the step makes itself, in the transaction that changes the rows.
-    pub within: Option<Copy>,
-    /// Statements of the undo.
-    pub undo: Vec<String>,
-    /// Until when the undo is good.
-    pub limit: String,
-    /// Tables to be dropped in the end: what they are.
-    pub leaves: Vec<(TableName, String)>,
-}
-
-/// What is known where a backup is chosen.
-#[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
-    /// Number of the step.
-    pub step: usize,
-    /// Vendor and version.
-    pub flavor: Flavor,
-    /// Production.
-    pub survey: &'a Survey,
-    /// The tables as they stand before the step.
-    pub shapes: &'a Shapes,
-    /// The statement taken apart, when the step is one simple UPDATE or DELETE.
-    pub simple: Option<&'a Simple>,
-    /// The step is an ALTER TABLE.
-    pub step_alters: bool,
-    /// Where the step itself puts this table, when it swaps it.
-    pub kept: Option<&'a TableName>,
-}
+use crate::survey::record::TableFacts;
 
 /// Chooses the backup for a loss.
 pub fn protect(loss: &Loss, id: String, scene: &Scene<'_>) -> Protection {
@@ -58,18 +24,53 @@ pub fn protect(loss: &Loss, id: String, scene: &Scene<'_>) -> Protection {
         return keep(table, kept, id, scene);
     }
     let Some(facts) = scene.shapes.known(table).filter(|facts| !stored_columns(facts).is_empty()) else {
-        return dump(TableName::new(&table.database, ""), id, scene);
+        // Under its own name the dump's program finds it only when no step gave it another one.
+        let part = if scene.survey.tables.contains_key(table) { table.table.as_str() } else { "" };
+        return dump(TableName::new(&table.database, part), id, scene);
     };
+    if !goes_back_by_copy(table, facts, loss, scene) {
+        return dump(table.clone(), id, scene);
+    }
     match (loss, scene.simple) {
         (Loss::Rows { .. } | Loss::AllRows { .. }, Some(simple)) => rows(table, facts, simple, loss, id, scene),
         (Loss::Values { .. }, Some(simple)) if can_go_back_by_key(facts, simple) => {
             rows(table, facts, simple, loss, id, scene)
         }
-        (Loss::Columns { columns, .. }, _) => {
-            columns_copy(table, facts, columns, &id, scene).unwrap_or_else(|| whole(table, facts, loss, id, scene))
-        }
+        (Loss::Columns { columns, .. }, _) => columns_copy(table, facts, columns, &id, scene).unwrap_or_else(|| {
+            match takes_its_place(table, facts, scene) {
+                true => whole(table, facts, loss, id, scene),
+                false => dump(table.clone(), id, scene),
+            }
+        }),
         _ => whole(table, facts, loss, id, scene),
     }
+}
+
+/// False where the rows of a copy cannot take the place of what was lost: without a key nothing tells which row a value
+/// belongs to; a trigger would change what is put back, and do again what it did; and a copy that takes the table's place has none
+/// of its foreign keys and triggers.
+fn goes_back_by_copy(table: &TableName, facts: &TableFacts, loss: &Loss, scene: &Scene<'_>) -> bool {
+    let by_key = key_columns(facts).is_some();
+    let fires = |events: &[&str]| {
+        let own = scene.survey.triggers.values().filter(|trigger| trigger.table == *table);
+        own.into_iter().any(|trigger| events.contains(&trigger.event.as_str()))
+    };
+    match loss {
+        Loss::Values { .. } => by_key && !fires(&["UPDATE"]),
+        Loss::SomeRows { .. } => by_key && !fires(&["UPDATE", "INSERT"]),
+        Loss::Columns { .. } if by_key => !fires(&["UPDATE"]),
+        _ if changes_definition(loss, scene) => takes_its_place(table, facts, scene),
+        Loss::Rows { .. } | Loss::AllRows { .. } => !fires(&["INSERT"]),
+        _ => true,
+    }
+}
+
+/// A copy has no foreign keys and triggers, and those of other tables do not point at it.
+fn takes_its_place(table: &TableName, facts: &TableFacts, scene: &Scene<'_>) -> bool {
+    let points = |other: &TableFacts| other.foreign_keys.iter().any(|key| key.parent == *table);
+    facts.foreign_keys.is_empty()
+        && !scene.survey.tables.values().any(points)
+        && !scene.survey.triggers.values().any(|trigger| trigger.table == *table)
 }
 
 fn can_go_back_by_key(facts: &TableFacts, simple: &Simple) -> bool {
@@ -78,12 +79,6 @@ fn can_go_back_by_key(facts: &TableFacts, simple: &Simple) -> bool {
         .assigned
         .as_ref()
         .is_some_and(|assigned| !assigned.iter().any(|column| key.iter().any(|part| part.eq_ignore_ascii_case(column))))
-}
-
-/// The name of a table of our own beside `table`: at most 64 characters.
-pub fn beside(table: &TableName, step: usize, word: &str) -> TableName {
-    let name: String = format!("rehearse_{word}{step:03}_{}", table.table).chars().take(64).collect();
-    TableName::new(&table.database, name)
 }
 
 /// The copy of the rows that the step changes, made by the step itself.
@@ -130,15 +125,18 @@ fn rows(
     };
     Protection {
         backup: Backup {
-            id,
-            of: table.clone(),
-            way,
-            keeps: format!(
-                "{} of {table}, copied to {copy} by the step itself, in the transaction that changes them; the counts must match or it rolls back",
-                if all { "all rows" } else { "the rows that the step changes" }
-            ),
             limits,
             bytes: all.then_some(facts.data_bytes + facts.index_bytes),
+            alternatives: if all { instead(table, facts.data_bytes + facts.index_bytes, scene) } else { Vec::new() },
+            ..Backup::new(
+                id,
+                table.clone(),
+                way,
+                format!(
+                    "{} of {table}, copied to {copy} by the step itself, in the transaction that changes them; the counts must match or it rolls back",
+                    if all { "all rows" } else { "the rows that the step changes" }
+                ),
+            )
         },
         before: vec![format!("CREATE TABLE {} LIKE {}", copy.quoted(), table.quoted())],
         within: Some(Copy {
@@ -146,7 +144,9 @@ fn rows(
             columns: columns.iter().map(|column| (*column).to_owned()).collect(),
             exact: !is_update && !simple.ignores,
         }),
+        shells: None,
         undo,
+        merge: Vec::new(),
         limit,
         leaves: vec![(copy, format!("the copy that undoes step {}", scene.step))],
     }
@@ -176,36 +176,51 @@ fn restored(table: &TableName, facts: &TableFacts, simple: &Simple, scene: &Scen
 /// The swap of the step keeps the old table; nothing is copied.
 fn keep(table: &TableName, kept: &TableName, id: String, scene: &Scene<'_>) -> Protection {
     let aside = beside(table, scene.step, "after");
-    let columns = scene.shapes.known(table).map(stored_columns).unwrap_or_default();
-    let mut undo =
-        vec![format!("RENAME TABLE {} TO {}, {} TO {}", table.quoted(), aside.quoted(), kept.quoted(), table.quoted())];
-    // Rows written since the swap: their keys are above the old ones (AUTO_INCREMENT was carried over), so they merge.
-    if !columns.is_empty() {
-        undo.extend(session_for_copies());
-        undo.push(format!(
-            "INSERT INTO {} ({}) SELECT {} FROM {}",
-            table.quoted(),
-            list(&columns),
-            list(&columns),
-            aside.quoted()
-        ));
-    }
+    let facts = scene.shapes.known(table);
+    let columns = facts.map(stored_columns).unwrap_or_default();
+    // Where the new table holds rows of the old one, those that both hold stay as the old one has them; what came since is
+    // told by its key. Where it began empty, all that it holds came since.
+    let merged = match facts {
+        Some(facts) if !columns.is_empty() => merge(table, &aside, facts, &columns, !scene.refilled),
+        _ => Vec::new(),
+    };
+    let instead = if scene.refilled { "deleting from it" } else { "emptying it" };
+    let written = match (merged.is_empty(), scene.refilled) {
+        (true, _) => "rows written after the swap must be merged by hand, for without a key nothing tells them apart",
+        (false, false) => "rows written after the swap must be merged, which a script does where no key is taken twice",
+        (false, true) => {
+            "rows inserted after the swap are merged by a script; rows changed or deleted since go back to what they were"
+        }
+    };
+    let backup = Backup::new(
+        id,
+        table.clone(),
+        Way::KeptTable { kept: kept.clone() },
+        format!("the old {table} itself, as {kept}: the step puts it aside instead of {instead}"),
+    );
     Protection {
         backup: Backup {
-            id,
-            of: table.clone(),
-            way: Way::KeptTable { kept: kept.clone() },
-            keeps: format!("the old {table} itself, as {kept}: the step puts it aside instead of emptying it"),
             limits: vec![
-                "an undo until the first write: rows written after the swap must be merged, which the undo's last statement does where no key is taken twice".to_owned(),
+                format!("an undo until the first write: {written}"),
                 format!("grants go by name: {kept} has none of its own"),
             ],
-            bytes: scene.shapes.known(table).map(|facts| facts.data_bytes + facts.index_bytes),
+            bytes: facts.map(|facts| facts.data_bytes + facts.index_bytes),
+            ..backup
         },
         before: Vec::new(),
         within: None,
-        undo,
-        limit: format!("until the first write; after it the rows written since are merged from {aside}, and an update or delete made since is lost"),
+        shells: None,
+        undo: vec![format!(
+            "RENAME TABLE {} TO {}, {} TO {}",
+            table.quoted(),
+            aside.quoted(),
+            kept.quoted(),
+            table.quoted()
+        )],
+        merge: merged,
+        limit: format!(
+            "until the first write; after it the rows written since are in {aside}, and an update or delete made since is lost"
+        ),
         leaves: vec![
             (kept.clone(), format!("the old {table}: the undo of step {}", scene.step)),
             (aside, format!("the table as step {} left it, put aside by its undo", scene.step)),
@@ -226,23 +241,18 @@ fn definition(name: &TableName, id: String, scene: &Scene<'_>) -> Protection {
     let mut undo = Vec::new();
     if let Some(create) = create {
         undo.push(format!("USE {}", quote_identifier(&name.database)));
-        if let Some(trigger) = survey.triggers.get(name).filter(|trigger| !trigger.sql_mode.is_empty()) {
-            undo.push(format!("SET SESSION sql_mode = {}", super::shape::quote_in(&trigger.sql_mode)));
-        }
+        let own = survey.triggers.get(name).map(|trigger| super::shape::quote_in(&trigger.sql_mode));
+        undo.push(format!("SET SESSION sql_mode = {}", own.unwrap_or_else(|| "@@GLOBAL.sql_mode".to_owned())));
         undo.push(create);
     }
+    let keeps = format!("the definition of {name}, as the survey read it; its undo holds it");
     Protection {
-        backup: Backup {
-            id,
-            of: name.clone(),
-            way: Way::Definition,
-            keeps: format!("the definition of {name}, as the survey read it; its undo holds it"),
-            limits: Vec::new(),
-            bytes: None,
-        },
+        backup: Backup::new(id, name.clone(), Way::Definition, keeps),
         before: Vec::new(),
         within: None,
+        shells: None,
         undo,
+        merge: Vec::new(),
         limit: if known {
             "makes it again; grants on a routine must be given again".to_owned()
         } else {
@@ -250,46 +260,4 @@ fn definition(name: &TableName, id: String, scene: &Scene<'_>) -> Protection {
         },
         leaves: Vec::new(),
     }
-}
-
-/// A dump by the operator: where nobody can tell what is lost, or what a table looks like by then.
-fn dump(of: TableName, id: String, scene: &Scene<'_>) -> Protection {
-    let what = if of.database.is_empty() {
-        let databases: Vec<String> = scene.survey.databases.keys().map(|name| shell(name)).collect();
-        if databases.is_empty() { "--all-databases".to_owned() } else { format!("--databases {}", databases.join(" ")) }
-    } else {
-        format!("--databases {}", shell(&of.database))
-    };
-    // With GTIDs a plain mysqldump makes a restore that is not replicated and that rewrites gtid_purged (measured).
-    let (program, gtid) =
-        if scene.flavor.is_mariadb() { ("mariadb-dump", "") } else { ("mysqldump", " --set-gtid-purged=OFF") };
-    let file = format!("rehearse-{:03}.sql", scene.step);
-    let command = format!(
-        "{program} --single-transaction{gtid} --hex-blob --no-tablespaces --routines --triggers --events {what} > {file}"
-    );
-    Protection {
-        backup: Backup {
-            id,
-            of,
-            way: Way::Dump { command },
-            keeps: "a dump, made by the operator before the step".to_owned(),
-            limits: vec![
-                "--single-transaction is consistent for InnoDB only: stop the writers of other tables meanwhile"
-                    .to_owned(),
-                "the dump and its restore were not rehearsed".to_owned(),
-            ],
-            bytes: None,
-        },
-        before: Vec::new(),
-        within: None,
-        undo: Vec::new(),
-        limit: format!("by hand, from {file}: everything written since the dump is lost"),
-        leaves: Vec::new(),
-    }
-}
-
-/// A word for a POSIX shell.
-fn shell(word: &str) -> String {
-    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -1,18 +1,18 @@
 //! Copies of whole tables and of columns, and the SQL that puts rows and values back from a copy.
 
-use super::backup::{Protection, Scene, beside};
+use super::dump::instead;
 use super::loss::Loss;
+use super::merge::merge;
+use super::protection::{Protection, Scene, beside};
 use super::record::{Backup, Way};
-use super::shape::{key_columns, key_join, list, stored_columns};
+use super::shape::{key_columns, key_join, list, quote_in, stored_columns};
+use super::work::COPY_MODE;
 use crate::sql::record::{TableName, quote_identifier};
-use crate::survey::record::{Survey, TableFacts};
+use crate::survey::record::{ForeignKeyFacts, Survey, TableFacts};
 
 /// What a session needs to copy rows as they are.
 pub fn session_for_copies() -> Vec<String> {
-    vec![
-        // A row with 0 in its AUTO_INCREMENT column would get a new number, and zero dates would be refused (measured).
-        "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'".to_owned(),
-    ]
+    vec![format!("SET SESSION sql_mode = '{COPY_MODE}'")]
 }
 
 /// Sets columns back to what a copy holds.
@@ -48,6 +48,9 @@ pub fn insert_back(table: &TableName, copy: &TableName, facts: &TableFacts, colu
         )
     });
     let mut sql = session_for_copies();
+    // A row may stand before the one that it points at.
+    let own: Vec<&ForeignKeyFacts> = facts.foreign_keys.iter().filter(|key| key.parent == *table).collect();
+    sql.extend((!own.is_empty()).then(|| "SET SESSION foreign_key_checks = 0".to_owned()));
     sql.push(format!(
         "INSERT INTO {} ({}) SELECT {} FROM {} AS b{missing}",
         table.quoted(),
@@ -55,7 +58,27 @@ pub fn insert_back(table: &TableName, copy: &TableName, facts: &TableFacts, colu
         from.join(", "),
         copy.quoted()
     ));
+    for key in own {
+        sql.push("SET SESSION foreign_key_checks = 1".to_owned());
+        sql.push(orphans(table, key));
+    }
     sql
+}
+
+/// Counts the rows of a table that point at rows of itself that are not there.
+fn orphans(table: &TableName, key: &ForeignKeyFacts) -> String {
+    let pairs: Vec<String> = (key.columns.iter().zip(&key.parent_columns))
+        .map(|(child, parent)| format!("t.{} = p.{}", quote_identifier(child), quote_identifier(parent)))
+        .collect();
+    let set: Vec<String> =
+        key.columns.iter().map(|column| format!("t.{} IS NOT NULL", quote_identifier(column))).collect();
+    let missing = key.parent_columns.first().map(|column| quote_identifier(column)).unwrap_or_default();
+    format!(
+        "SELECT COUNT(*) AS rows_without_their_parent FROM {0} AS t LEFT JOIN {0} AS p ON {1} WHERE {2} AND p.{missing} IS NULL",
+        table.quoted(),
+        pairs.join(" AND "),
+        set.join(" AND ")
+    )
 }
 
 /// All rows, copied before the step.
@@ -80,6 +103,7 @@ pub fn whole(table: &TableName, facts: &TableFacts, loss: &Loss, id: String, sce
         limits.push(format!("{}: the copy blocks every write to {table} while it runs", facts.engine));
     }
     let mut leaves = vec![(copy.clone(), format!("the copy that undoes step {}", scene.step))];
+    let mut merged = Vec::new();
     let (undo, limit) = match loss {
         Loss::Table { .. } => {
             let mut sql = vec![
@@ -94,9 +118,15 @@ pub fn whole(table: &TableName, facts: &TableFacts, loss: &Loss, id: String, sce
         Loss::Columns { .. } | Loss::AllRows { .. } if changes_definition(loss, scene) => {
             let aside = beside(table, scene.step, "after");
             leaves.push((aside.clone(), format!("the table as step {} left it, put aside by its undo", scene.step)));
+            // What the step dropped is not in the table put aside.
+            let lost: &[String] = if let Loss::Columns { columns, .. } = loss { columns } else { &[] };
+            let there: Vec<&str> = (columns.iter().copied())
+                .filter(|column| !lost.iter().any(|lost| lost.eq_ignore_ascii_case(column)))
+                .collect();
+            merged = merge(table, &aside, facts, &there, false);
             (
                 vec![format!("RENAME TABLE {} TO {}, {} TO {}", table.quoted(), aside.quoted(), copy.quoted(), table.quoted())],
-                "puts the copy in the table's place: until the first write after the step; later writes are in the table put aside. Foreign keys and triggers are not in the copy and must be made again".to_owned(),
+                "puts the copy in the table's place: until the first write after the step; later writes are in the table put aside".to_owned(),
             )
         }
         Loss::SomeRows { .. } | Loss::Values { .. } if key_columns(facts).is_some() => {
@@ -119,25 +149,27 @@ pub fn whole(table: &TableName, facts: &TableFacts, loss: &Loss, id: String, sce
                 .to_owned(),
         ),
     };
+    let bytes = facts.data_bytes + facts.index_bytes;
+    let keeps = format!("all rows of {table}, copied to {copy} before the step");
     Protection {
         backup: Backup {
-            id,
-            of: table.clone(),
-            way: Way::TableCopy { copy: copy.clone() },
-            keeps: format!("all rows of {table}, copied to {copy} before the step"),
             limits,
-            bytes: Some(facts.data_bytes + facts.index_bytes),
+            bytes: Some(bytes),
+            alternatives: instead(table, bytes, scene),
+            ..Backup::new(id, table.clone(), Way::TableCopy { copy: copy.clone() }, keeps)
         },
         before,
         within: None,
+        shells: None,
         undo,
+        merge: merged,
         limit,
         leaves,
     }
 }
 
 /// An ALTER that loses all rows' values (a conversion, a partition) is undone by another table, not by rows.
-fn changes_definition(loss: &Loss, scene: &Scene<'_>) -> bool {
+pub fn changes_definition(loss: &Loss, scene: &Scene<'_>) -> bool {
     scene.step_alters && matches!(loss, Loss::Columns { .. } | Loss::AllRows { .. })
 }
 
@@ -186,20 +218,17 @@ pub fn columns_copy(
         .filter(|column| facts.column(column).is_some_and(|column| column.generated.is_none()))
         .cloned()
         .collect();
+    let way = Way::ColumnCopy { copy: copy.clone(), columns: kept.iter().map(|column| (*column).to_owned()).collect() };
+    let keeps = format!("the values of {} with their keys, copied to {copy} before the step", columns.join(", "));
     Some(Protection {
         backup: Backup {
-            id: id.to_owned(),
-            of: table.clone(),
-            way: Way::ColumnCopy {
-                copy: copy.clone(),
-                columns: kept.iter().map(|column| (*column).to_owned()).collect(),
-            },
-            keeps: format!("the values of {} with their keys, copied to {copy} before the step", columns.join(", ")),
             limits: vec!["values that are written between the copy and the step are not in it".to_owned()],
-            bytes: None,
+            ..Backup::new(id.to_owned(), table.clone(), way, keeps)
         },
         before,
         within: None,
+        shells: None,
+        merge: Vec::new(),
         undo: if values.is_empty() { Vec::new() } else { update_back(table, &copy, facts, &values) },
         limit: "sets the columns' values back for the rows of the copy; what was written there since is lost"
             .to_owned(),
@@ -207,7 +236,9 @@ pub fn columns_copy(
     })
 }
 
-/// The triggers of a table, to be made again with it.
+/// The triggers of a table, to be made again with it, each under the mode that it had.
 fn triggers_of(table: &TableName, survey: &Survey) -> Vec<String> {
-    survey.triggers.values().filter(|trigger| trigger.table == *table).map(|trigger| trigger.create.clone()).collect()
+    let own = survey.triggers.values().filter(|trigger| trigger.table == *table);
+    own.flat_map(|trigger| [format!("SET SESSION sql_mode = {}", quote_in(&trigger.sql_mode)), trigger.create.clone()])
+        .collect()
 }

@@ -2,78 +2,56 @@
 
 use std::collections::BTreeMap;
 
-use super::backup::{Protection, Scene, protect};
+use super::backup::protect;
+use super::cleanup;
+use super::demand::Demand;
+use super::input::Input;
 use super::loss::{self, Loss};
-use super::record::{Backup, Cleanup, FORMAT, Identity, Plan, RowBand, Way};
-use super::script::{self, Made};
+use super::protection::{Protection, Scene, parents_first};
+use super::record::{Backup, Cleanup, FORMAT, Identity, Plan, RowBand};
+use super::script::{self, Doing, Made};
 use super::shape::{Shapes, simple};
 use super::step::{Covered, Step, StepBody};
 use super::unit::{Unit, units};
-use super::{guard, impact, preflight, trouble, undo};
-use crate::advise::record::{Findings, Trial};
-use crate::replay::record::{Observation, TableChanges};
-use crate::server::flavor::Flavor;
-use crate::sql::record::{Action, Kind, Statement, TableName};
-use crate::survey::record::Survey;
-
-/// All that a plan is made from.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
-    /// What was rehearsed.
-    pub name: &'a str,
-    /// When and where it was rehearsed, as a sentence: `2026-11-20 in a container of mysql:9.7, all rows`.
-    pub rehearsed: &'a str,
-    /// Vendor and version.
-    pub flavor: Flavor,
-    /// The whole version string.
-    pub version: &'a str,
-    /// Share of production's rows that the sandbox held.
-    pub scale: f64,
-    /// Digest of the upgrade's statements.
-    pub upgrade_digest: &'a str,
-    /// How many there are.
-    pub upgrade_statements: u64,
-    /// Digest of the definitions before the upgrade.
-    pub schema_digest: &'a str,
-    /// Production.
-    pub survey: &'a Survey,
-    /// Tables before and after the upgrade.
-    pub changes: &'a TableChanges,
-    /// What each statement did, with probes.
-    pub loud: &'a [Observation],
-    /// What each did alone; empty when that run was not made.
-    pub quiet: &'a [Observation],
-    /// Alternatives that ran; the chosen ones enter the plan.
-    pub trials: &'a [Trial],
-    /// What was found.
-    pub findings: &'a Findings,
-    /// Statements by id, with the state of the session that each needs. Of a group of look-alikes all should be here:
-    /// the step's script holds them; where one is missing the plan must not be carried out, and says so.
-    pub statements: &'a BTreeMap<String, Said>,
-}
-
-/// A statement and what its session must be like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// The statement.
-    pub statement: Statement,
-    /// The database in use.
-    pub database: String,
-    /// What brings a fresh session to the state that the statement needs, or why that cannot be done: then it must run
-    /// in the session of the one before.
-    pub preamble: Result<Vec<String>, String>,
-}
+use super::{choice, demand, guard, impact, preflight, trouble, undo};
+use crate::sql::record::{Action, Kind, TableName};
 
 /// Drafts the plan.
 ///
 /// # Errors
 /// A destructive statement that no backup covers: a sentence that names it.
 pub fn draft(input: &Input<'_>) -> anyhow::Result<Plan> {
+    Ok(sketch(input)?.finish())
+}
+
+/// A plan whose scripts are still to be written: what a person edits in it goes into them.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    /// The plan, without scripts.
+    pub plan: Plan,
+    made: Vec<Made>,
+}
+
+impl Sketch {
+    /// The plan with its scripts.
+    pub fn finish(self) -> Plan {
+        let Self { mut plan, made } = self;
+        plan.scripts = script::all(&plan.preflight, &plan.identity, &plan.steps, &made, &plan.cleanup);
+        plan
+    }
+}
+
+/// Drafts all but the scripts.
+///
+/// # Errors
+/// As [`draft`].
+pub fn sketch(input: &Input<'_>) -> anyhow::Result<Sketch> {
     let (units, left_out, mut blockers) = units(input);
     let mut shapes = Shapes::of(input.survey);
     let mut backups: Vec<Backup> = Vec::new();
     let mut steps = Vec::new();
     let mut made = Vec::new();
+    let mut demands = Vec::new();
     let mut cleanup: Vec<Cleanup> = Vec::new();
     for (index, unit) in units.iter().enumerate() {
         let number = index + 1;
@@ -84,29 +62,40 @@ pub fn draft(input: &Input<'_>) -> anyhow::Result<Plan> {
         }
         for (table, what) in &drafted.leaves {
             if !cleanup.iter().any(|known| known.table == *table) {
-                cleanup.push(keep_until(table, what, input.survey));
+                cleanup.push(cleanup::of(table, what, input.survey));
             }
         }
         blockers.extend(drafted.blockers);
         backups.extend(drafted.backups);
         steps.push(drafted.step);
         made.push(drafted.made);
+        demands.push(drafted.demand);
     }
     blockers.sort();
     blockers.dedup();
     let identity = identity(input);
     let ours: Vec<TableName> = cleanup.iter().map(|item| item.table.clone()).collect();
-    let preflight = preflight::checks(input.flavor, input.survey, &identity, &backups, &ours);
-    let scripts = script::all(&preflight, &identity, &steps, &made, &cleanup);
-    Ok(Plan {
+    let preflight = preflight::checks(&preflight::Subject {
+        flavor: input.flavor,
+        survey: input.survey,
+        identity: &identity,
+        backups: &backups,
+        demands: &demands,
+        ours: &ours,
+    });
+    let plan = Plan {
         format: FORMAT.to_owned(),
         name: input.name.to_owned(),
-        trouble: trouble::sentences(&steps),
+        trouble: trouble::sentences(&steps, input.drills),
+        stops: trouble::stops(&steps, input.drills),
+        half_done: trouble::half_done(input.drills),
         identity,
+        choices: choice::taken(input),
         blockers,
         preflight,
         backups,
         steps,
+        demands,
         left_out,
         cleanup,
         sign_off: [
@@ -117,8 +106,9 @@ pub fn draft(input: &Input<'_>) -> anyhow::Result<Plan> {
         ]
         .map(str::to_owned)
         .to_vec(),
-        scripts,
-    })
+        scripts: Vec::new(),
+    };
+    Ok(Sketch { plan, made })
 }
 
 struct Drafted {
@@ -127,6 +117,7 @@ struct Drafted {
     made: Made,
     leaves: Vec<(TableName, String)>,
     blockers: Vec<String>,
+    demand: Demand,
 }
 
 fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, backups: usize) -> Result<Drafted, String> {
@@ -144,6 +135,7 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
             simple: alone.as_ref().filter(|_| unit.keeps_statement()),
             step_alters: unit.statements().any(|statement| statement.reading.kind == Kind::AlterTable),
             kept: unit.kept(loss),
+            refilled: unit.refills(),
         };
         // Two losses of one table want one backup when the first covers both.
         if protections.iter().any(|protection| protection.backup.covering(loss).is_some()) {
@@ -152,7 +144,8 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
         let id = format!("b{}", backups + protections.len() + 1);
         protections.push(protect(loss, id, &scene));
     }
-    let (sql, blockers) = script::step_sql(unit, number, shapes, alone.as_ref(), &protections);
+    let Doing { sql, tasks, blockers } =
+        script::doing(unit, number, shapes, alone.as_ref(), &protections, input.changes);
     let existed = |table: &TableName| {
         input.survey.tables.contains_key(table)
             || input.changes.get(table).is_some_and(|change| change.rows_before.is_some())
@@ -160,7 +153,9 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
     let mut undo = super::record::Undo::default();
     let mut limits = Vec::new();
     // Definitions go back first, so that the values that were kept find their columns again.
-    for statement in unit.statements().collect::<Vec<_>>().into_iter().rev().filter(|_| unit.trial.is_none()) {
+    for statement in
+        unit.statements().collect::<Vec<_>>().into_iter().rev().filter(|_| unit.trial.is_none() || unit.restates())
+    {
         let part = undo::definitions(statement, shapes, existed);
         let is_kept = losses.iter().any(|loss| !matches!(loss, Loss::Columns { .. }));
         if statement.reading.kind.is_ddl() && !is_kept || losses.is_empty() {
@@ -168,7 +163,7 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
             limits.push(part.limit);
         }
     }
-    for protection in protections.iter().rev() {
+    for protection in parents_first(&protections, input.survey) {
         undo.sql.extend(protection.undo.iter().cloned());
         limits.push(protection.limit.clone());
     }
@@ -185,33 +180,35 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
         })
         .collect();
     verify.extend(protections.iter().filter_map(|protection| kept_rows(protection, unit)));
-    verify.dedup();
+    verify.extend(guard::ids_given_twice(input.survey, unit));
+    // What is dropped and made again has two answers to one question: the last one counts.
+    let asked: Vec<String> = verify.iter().map(|verify| verify.query.clone()).collect();
+    let mut place = 0;
+    verify.retain(|verify| {
+        place += 1;
+        !asked[place..].contains(&verify.query)
+    });
+    let takes = impact::takes(input, unit, protections.iter().any(|protection| protection.within.is_some()));
+    let mut guard = guard::guard(&actions, input.flavor);
+    guard::limit(&mut guard, input.flavor, input.scale, takes.as_ref(), &tasks);
+    guard.stop_when.push(impact::too_long_a_wait(input, unit));
     let body = StepBody {
         id: format!("step-{number:03}"),
         statements: (first.id.clone(), unit.last_id().to_owned()),
         count: unit.count(),
         title: unit.title(),
         instead: unit.trial.map(|trial| trial.alternative.id.clone()),
+        others: choice::others(input, unit),
         know: impact::know(unit),
-        guard: guard::guard(&actions, input.flavor),
-        takes: impact::takes(input, unit, protections.iter().any(|protection| protection.within.is_some())),
+        session: unit.session(),
+        tasks,
+        guard,
+        takes,
         blocks: impact::blocks(unit),
         verify,
         undo,
     };
-    let made = Made {
-        label: unit.label(),
-        session: unit.session(),
-        before: protections.iter().flat_map(|protection| protection.before.iter().cloned()).collect(),
-        commands: protections
-            .iter()
-            .filter_map(|protection| match &protection.backup.way {
-                Way::Dump { command } => Some(command.clone()),
-                _ => None,
-            })
-            .collect(),
-        sql,
-    };
+    let made = Made::of(unit.label(), unit.session(), &protections, sql);
     let leaves = protections.iter().flat_map(|protection| protection.leaves.iter().cloned()).collect();
     let step = match loss::class(losses) {
         Err(nothing) => Step::harmless(body, nothing),
@@ -224,8 +221,9 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
             Step::destructive(body, destruction, covered)?
         }
     };
+    let demand = demand::of(input, unit, &format!("step-{number:03}"), &protections);
     let backups = protections.into_iter().map(|protection| protection.backup).collect();
-    Ok(Drafted { step, backups, made, leaves, blockers })
+    Ok(Drafted { step, backups, made, leaves, blockers, demand })
 }
 
 /// What the step destroys: the upgrade's statements and what stands in for them, without what the upgrade itself made.
@@ -252,6 +250,8 @@ fn losses(input: &Input<'_>, unit: &Unit<'_>, shapes: &Shapes) -> Vec<Loss> {
     all.retain(|loss| loss.table().is_none_or(|table| !shapes.is_fresh(table)));
     all.sort();
     all.dedup();
+    // Who keeps everything keeps each part.
+    all.sort_by_key(|loss| *loss != Loss::Anything);
     // Of one table the greater loss decides: who keeps all rows keeps some.
     let whole: Vec<TableName> = all
         .iter()
@@ -276,48 +276,25 @@ fn kept_rows(protection: &Protection, unit: &Unit<'_>) -> Option<super::record::
     })
 }
 
-fn keep_until(table: &TableName, what: &str, survey: &Survey) -> Cleanup {
-    let origin = survey
-        .tables
-        .iter()
-        .filter(|(name, _)| table.table.ends_with(&name.table))
-        .map(|(_, facts)| facts.data_bytes + facts.index_bytes)
-        .max();
-    let mind = match origin {
-        Some(bytes) if bytes >= 10 << 30 => format!(
-            "about {}: a DROP of this size can stall the server while its file is removed; do it at a quiet hour",
-            crate::quantity::bytes(bytes)
-        ),
-        _ => "a DROP takes the table's metadata lock: guarded, and nobody should use this table".to_owned(),
-    };
-    Cleanup {
-        table: table.clone(),
-        when: format!(
-            "{what}; keep it until the verification has held for as long as you would want to go back (a week is usual)"
-        ),
-        mind,
-    }
-}
-
 fn identity(input: &Input<'_>) -> Identity {
     let mut rows = BTreeMap::new();
     for observation in input.loud {
         for table in observation.statement.reading.effect.tables() {
             let Some(facts) = input.survey.tables.get(&table) else { continue };
             let rehearsed = input.changes.get(&table).and_then(|change| change.rows_before);
-            // A fifth more or less does not change which way is best; beyond that, rehearse again.
-            let (low, high) = (facts.rows - facts.rows / 5, facts.rows + facts.rows / 5);
-            rows.insert(table, RowBand { surveyed: facts.rows, rehearsed, low, high });
+            rows.insert(table, RowBand::around(facts.rows, rehearsed));
         }
     }
     Identity {
         upgrade_digest: input.upgrade_digest.to_owned(),
         upgrade_statements: input.upgrade_statements,
+        database: input.database.to_owned(),
         schema_digest: input.schema_digest.to_owned(),
         flavor: input.flavor,
         version: input.version.to_owned(),
         rehearsed: input.rehearsed.to_owned(),
         scale: input.scale,
         rows,
+        not_carried: input.not_carried.clone(),
     }
 }

@@ -1,9 +1,13 @@
 //! What stands around a step: time-outs, what to watch, and how to see that it did what it should.
 
-use super::record::{Guard, Verify, Watch};
+use super::record::{Duration, Guard, Verify, Watch};
 use super::shape::{Simple, quote_in};
-use crate::server::flavor::Flavor;
-use crate::sql::record::{Action, AlterClass, Kind, Statement, TableName};
+use super::unit::Unit;
+use super::work::Task;
+use crate::quantity::seconds;
+use crate::server::flavor::{Flavor, Vendor};
+use crate::sql::record::{Action, AlterClass, ColumnDefinition, Kind, Statement, TableName, quote_identifier};
+use crate::survey::record::Survey;
 
 /// Seconds that a DDL may wait for its metadata lock: while it waits, every later query on the table waits behind it.
 const DDL_WAIT: u32 = 5;
@@ -49,7 +53,53 @@ pub fn guard(actions: &[Action], flavor: Flavor) -> Guard {
             "error 1205 or 1213: a lock was not had in time. Look which statement it was before running anything again: those before it are done"
         }
     };
-    Guard { settings, when_tripped: when_tripped.to_owned(), watch }
+    Guard { settings, when_tripped: when_tripped.to_owned(), watch, stop_when: Vec::new() }
+}
+
+/// A step may run so many times as long as it did at most in the rehearsal.
+const TIMES: f64 = 3.0;
+/// And so many seconds in any case: less is noise.
+const PATIENCE: f64 = 10.0;
+/// No statement time-out is shorter, in seconds.
+const SHORTEST_TIMEOUT: f64 = 60.0;
+
+/// Says when a step has run too long, and lets the server end it where it can: MariaDB's `max_statement_time` holds for any
+/// statement, MySQL's `max_execution_time` for SELECT only (both manuals). A procedure is left alone: its loop is long.
+pub fn limit(guard: &mut Guard, flavor: Flavor, scale: f64, takes: Option<&Duration>, tasks: &[Task]) {
+    let Some(takes) = takes else {
+        guard
+            .stop_when
+            .push("it runs longer than you decided beforehand: how long it takes was not measured".to_owned());
+        return;
+    };
+    let longest = takes.high_seconds;
+    if scale < 1.0 {
+        guard.stop_when.push(format!(
+            "it runs longer than you decided beforehand: {} in the sandbox, on {} of the rows, says nothing on how long it may take here",
+            seconds(longest),
+            super::impact::share(scale)
+        ));
+        return;
+    }
+    let limit = (TIMES * longest).max(PATIENCE);
+    let mut line = format!("it has run for {} (in the rehearsal {} at most)", seconds(limit), seconds(longest));
+    match (tasks, flavor.vendor) {
+        ([Task::Statement { .. }], Vendor::MariaDb) => {
+            let ends = limit.max(SHORTEST_TIMEOUT).ceil();
+            guard.settings.push(format!("SET SESSION max_statement_time = {ends}"));
+            line.push_str(&format!(
+                "; the server ends it by itself after {} (error 1969) and rolls it back",
+                seconds(ends)
+            ));
+        }
+        ([Task::Statement { .. }], Vendor::MySql) => {
+            line.push_str(
+                "; the server has no time-out for it (max_execution_time ends SELECT only): hold it to this by hand",
+            );
+        }
+        _ => line.push_str("; no time-out of the server holds for it as a whole: hold it to this by hand"),
+    }
+    guard.stop_when.push(line);
 }
 
 /// Holders of metadata locks; needs the instrument, which MariaDB has off by default.
@@ -81,12 +131,22 @@ pub fn verify(statement: &Statement, simple: Option<&Simple>, fresh: bool) -> Ve
             })
             .unwrap_or_default(),
         Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex => first(&effect.defines)
+            .map(|table| effect.renames.get(&table).cloned().unwrap_or(table))
             .map(|table| {
-                effect
+                let mut all: Vec<Verify> = effect
                     .clauses
                     .iter()
-                    .filter_map(|clause| altered(&table, clause.class, clause.object.as_deref()?))
-                    .collect()
+                    .flat_map(|clause| {
+                        let own = clause.object.as_deref().and_then(|object| altered(&table, clause.class, object));
+                        let is_modified = clause.class == AlterClass::ModifyColumn;
+                        let columns =
+                            clause.columns.iter().filter(|_| is_modified).map(|column| modified(&table, column));
+                        own.into_iter().chain(columns).collect::<Vec<_>>()
+                    })
+                    .collect();
+                // One ALTER drops before it adds: where both have the same question, the last answer counts.
+                all.sort_by_key(|verify| verify.equals.as_deref() == Some("1"));
+                all
             })
             .unwrap_or_default(),
         Kind::CreateTable if !effect.temporary => effect.defines.iter().map(|table| exists(table, true)).collect(),
@@ -110,8 +170,27 @@ pub fn empty(table: &TableName) -> Verify {
     Verify {
         query: format!("SELECT COUNT(*) FROM {}", table.quoted()),
         expect: "0, and rows that were written since".to_owned(),
-        equals: Some("0".to_owned()),
+        // The application goes on: how many rows came since is not known.
+        equals: None,
     }
+}
+
+/// A new table with a counter of its own stands where the old one stood: no id is in both.
+pub fn ids_given_twice(survey: &Survey, unit: &Unit<'_>) -> Option<Verify> {
+    let alternative = &unit.trial?.alternative;
+    let [old] = alternative.expected_leftovers.as_slice() else { return None };
+    let (table, _) = alternative.counters_ahead.first_key_value()?;
+    let columns = &survey.tables.get(table)?.columns;
+    let column = quote_identifier(&columns.iter().find(|column| column.auto_increment)?.name);
+    Some(Verify {
+        query: format!(
+            "SELECT COUNT(*) FROM {} AS n JOIN {} AS o ON o.{column} = n.{column}",
+            table.quoted(),
+            old.quoted()
+        ),
+        expect: "0: no id was given out twice".to_owned(),
+        equals: Some("0".to_owned()),
+    })
 }
 
 fn exists(table: &TableName, there: bool) -> Verify {
@@ -123,6 +202,47 @@ fn exists(table: &TableName, there: bool) -> Verify {
         ),
         expect: if there { "1: it is there" } else { "0: it is gone" }.to_owned(),
         equals: Some(if there { "1" } else { "0" }.to_owned()),
+    }
+}
+
+/// The column is as it was defined, as far as both vendors spell it alike.
+fn modified(table: &TableName, column: &ColumnDefinition) -> Verify {
+    let mut wanted = vec![
+        format!("table_schema = {}", quote_in(&table.database)),
+        format!("table_name = {}", quote_in(&table.table)),
+        format!("column_name = {}", quote_in(&column.name)),
+    ];
+    let kind = column.data_type.as_str();
+    match kind {
+        // Text of bytes is another type, and of text the server takes the one that is large enough for the character set.
+        _ if column.charset.as_deref() == Some("binary") => {}
+        kind if kind.ends_with("text") => wanted.push("data_type LIKE '%text'".to_owned()),
+        kind if kind.ends_with("blob") => wanted.push("data_type LIKE '%blob'".to_owned()),
+        // MariaDB's is a longtext.
+        "json" => wanted.push("data_type IN ('json', 'longtext')".to_owned()),
+        kind => wanted.push(format!("data_type = {}", quote_in(kind))),
+    }
+    match (kind, column.length) {
+        ("char" | "varchar" | "binary" | "varbinary", Some(length)) => {
+            wanted.push(format!("character_maximum_length = {length}"));
+        }
+        ("decimal", Some(digits)) => {
+            wanted.push(format!("numeric_precision = {digits}"));
+            wanted.push(format!("numeric_scale = {}", column.scale.unwrap_or(0)));
+        }
+        (kind, _) if kind.ends_with("int") => {
+            let not = if column.unsigned { "" } else { "NOT " };
+            wanted.push(format!("column_type {not}LIKE '%unsigned%'"));
+        }
+        _ => {}
+    }
+    if let Some(nullable) = column.nullable {
+        wanted.push(format!("is_nullable = '{}'", if nullable { "YES" } else { "NO" }));
+    }
+    Verify {
+        query: format!("SELECT COUNT(*) FROM information_schema.columns WHERE {}", wanted.join(" AND ")),
+        expect: format!("1: {} is as the statement defines it", column.name),
+        equals: Some("1".to_owned()),
     }
 }
 
@@ -147,4 +267,43 @@ fn altered(table: &TableName, class: AlterClass, object: &str) -> Option<Verify>
         expect: format!("{}: {object} is {}", u8::from(there), if there { "there" } else { "gone" }),
         equals: Some(u8::from(there).to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::specimen::statement;
+
+    fn asked(text: &str) -> Vec<String> {
+        verify(&statement(1, text), None, false).into_iter().map(|verify| verify.query).collect()
+    }
+
+    #[test]
+    fn a_modified_column_is_asked_for_as_both_vendors_spell_it() {
+        let queries = asked(
+            "ALTER TABLE orders MODIFY total DECIMAL(12,2) NOT NULL, MODIFY note VARCHAR(300), CHANGE a b BIGINT UNSIGNED",
+        );
+        assert_eq!(queries.len(), 3, "{queries:#?}");
+        assert!(
+            queries[0].ends_with(
+                "column_name = 'total' AND data_type = 'decimal' AND numeric_precision = 12 AND numeric_scale = 2 AND is_nullable = 'NO'"
+            ),
+            "{queries:#?}"
+        );
+        assert!(queries[1].ends_with("data_type = 'varchar' AND character_maximum_length = 300"), "{queries:#?}");
+        assert!(
+            queries[2].ends_with("column_name = 'b' AND data_type = 'bigint' AND column_type LIKE '%unsigned%'"),
+            "{queries:#?}"
+        );
+        let text = asked("ALTER TABLE orders MODIFY note TEXT(100)");
+        assert!(text[0].ends_with("data_type LIKE '%text'"), "the server takes a type of its own: {text:?}");
+    }
+
+    #[test]
+    fn of_what_is_dropped_and_made_again_the_last_answer_counts() {
+        let both =
+            verify(&statement(1, "ALTER TABLE orders ADD INDEX status (status), DROP INDEX status"), None, false);
+        let answers: Vec<_> = both.iter().filter_map(|verify| verify.equals.as_deref()).collect();
+        assert_eq!(answers, ["0", "1"], "an ALTER drops before it adds");
+    }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::Input;
+use super::input::Input;
 use super::record::Duration;
 use super::unit::Unit;
 use crate::quantity;
 use crate::replay::record::{Observation, ProofBasis};
+use crate::sql::record::TableName;
+use crate::watch::record::{Blocked, ProbeKind};
 
 /// How long it took, alone and with the probes.
 pub fn takes(input: &Input<'_>, unit: &Unit<'_>, copies: bool) -> Option<Duration> {
@@ -57,22 +59,7 @@ pub fn blocks(unit: &Unit<'_>) -> Vec<String> {
         Some(trial) => trial.loud.iter().collect(),
         None => unit.observations.clone(),
     };
-    let mut worst: BTreeMap<_, f64> = BTreeMap::new();
-    for blocked in seen.iter().flat_map(|seen| &seen.blocked) {
-        let longest = worst.entry((blocked.table.clone(), blocked.probe)).or_default();
-        *longest = longest.max(blocked.longest_seconds);
-    }
-    let mut waits: Vec<_> = worst.into_iter().filter(|(_, seconds)| *seconds >= 0.05).collect();
-    waits.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut lines: Vec<String> = waits
-        .into_iter()
-        .map(|((table, probe), seconds)| match probe {
-            crate::watch::record::ProbeKind::Commit => {
-                format!("every commit on the server: up to {}", quantity::seconds(seconds))
-            }
-            probe => format!("{} of {table}: up to {}", plural(probe.name()), quantity::seconds(seconds)),
-        })
-        .collect();
+    let mut lines = waits(seen.iter().flat_map(|seen| &seen.blocked));
     let mut failed: BTreeMap<_, u64> = BTreeMap::new();
     for one in seen.iter().flat_map(|seen| &seen.failed) {
         *failed.entry((one.table.clone(), one.probe, one.error)).or_default() += one.count;
@@ -81,6 +68,38 @@ pub fn blocks(unit: &Unit<'_>) -> Vec<String> {
         format!("{} of {table} failed with error {error}, {count} times", plural(probe.name()))
     }));
     lines
+}
+
+/// Who waited 50 ms or more, and how long at most, worst first.
+pub fn waits<'a>(blocked: impl Iterator<Item = &'a Blocked>) -> Vec<String> {
+    let mut worst: BTreeMap<_, f64> = BTreeMap::new();
+    for blocked in blocked {
+        let longest = worst.entry((blocked.table.clone(), blocked.probe)).or_default();
+        *longest = longest.max(blocked.longest_seconds);
+    }
+    let mut waits: Vec<_> = worst.into_iter().filter(|(_, seconds)| *seconds >= 0.05).collect();
+    waits.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let line = |((table, probe), seconds): ((TableName, ProbeKind), f64)| match probe {
+        ProbeKind::Commit => format!("every commit on the server: up to {}", quantity::seconds(seconds)),
+        probe => format!("{} of {table}: up to {}", plural(probe.name()), quantity::seconds(seconds)),
+    };
+    waits.into_iter().map(line).collect()
+}
+
+/// When a wait of the application is too long: twice what the rehearsal showed, and a second in any case.
+pub fn too_long_a_wait(input: &Input<'_>, unit: &Unit<'_>) -> String {
+    let seen = unit.trial.map_or_else(|| unit.observations.clone(), |trial| trial.loud.iter().collect());
+    let worst = seen.iter().flat_map(|seen| &seen.blocked).map(|blocked| blocked.longest_seconds).fold(0.0, f64::max);
+    let scale = if input.scale < 1.0 { format!(", on {} of the rows", share(input.scale)) } else { String::new() };
+    let rehearsed = if worst >= 0.05 {
+        format!("in the rehearsal {} at most{scale}", quantity::seconds(worst))
+    } else {
+        format!("in the rehearsal nobody waited{scale}")
+    };
+    format!(
+        "a request of the application waits longer than {} for it ({rehearsed})",
+        quantity::seconds((2.0 * worst).max(1.0))
+    )
 }
 
 fn plural(probe: &str) -> &'static str {

@@ -1,13 +1,23 @@
 //! The plan: what people sign and what a program carries out. Saved as `plan.yaml`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::choice::Choices;
+pub use super::demand::Demand;
+pub use super::identity::{Identity, RowBand};
 use super::loss::Loss;
-use super::step::{RawStep, Step};
-use crate::server::flavor::Flavor;
+use super::restored::{Instead, Restored, Undone};
+use super::step::RawStep;
+pub use super::step::Step;
 use crate::sql::record::TableName;
+
+pub mod groups;
+mod script;
+pub mod stops;
+pub mod summary;
+pub mod told;
+
+pub use self::script::{PlanScript, Rehearsed, ScriptPhase, Shell, ShellProgram};
 
 /// The format line of a plan.
 pub const FORMAT: &str = "rehearse/plan@1";
@@ -22,6 +32,10 @@ pub struct Plan {
     pub name: String,
     /// What the plan is true for.
     pub identity: Identity,
+    /// The way that is taken for each statement that has several which ran: an alternative's id, or `as-written`. To be
+    /// edited; then the plan is drafted again.
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub choices: Choices,
     /// Why the plan must not be carried out as it is; empty when nothing speaks against it.
     pub blockers: Vec<String>,
     /// What to look at before the first step.
@@ -30,12 +44,19 @@ pub struct Plan {
     pub backups: Vec<Backup>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// What each step asks of the server; empty in plans of earlier versions.
+    pub demands: Vec<Demand>,
     /// Statements of the upgrade that are no step of their own, and why.
     pub left_out: Vec<LeftOut>,
     /// What to drop in the end, and when.
     pub cleanup: Vec<Cleanup>,
     /// What to know and do when it goes wrong, in sentences.
     pub trouble: Vec<String>,
+    /// What it costs to kill a step, or to wait for it, where that was rehearsed.
+    pub stops: Vec<Stop>,
+    /// What a rerun of the upgrade as written meets where it was cut off, as far as that was rehearsed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub half_done: Vec<HalfDone>,
     /// Who signs.
     pub sign_off: Vec<String>,
     /// The scripts for the stock client, in the order in which a rehearsal of the plan runs them.
@@ -73,16 +94,24 @@ struct RawPlan {
     name: String,
     identity: Identity,
     #[serde(default)]
+    choices: Choices,
+    #[serde(default)]
     blockers: Vec<String>,
     preflight: Vec<Check>,
     backups: Vec<Backup>,
     steps: Vec<RawStep>,
+    #[serde(default)]
+    demands: Vec<Demand>,
     #[serde(default)]
     left_out: Vec<LeftOut>,
     #[serde(default)]
     cleanup: Vec<Cleanup>,
     #[serde(default)]
     trouble: Vec<String>,
+    #[serde(default)]
+    stops: Vec<Stop>,
+    #[serde(default)]
+    half_done: Vec<HalfDone>,
     #[serde(default)]
     sign_off: Vec<String>,
     scripts: Vec<PlanScript>,
@@ -100,53 +129,63 @@ impl TryFrom<RawPlan> for Plan {
             format: raw.format,
             name: raw.name,
             identity: raw.identity,
+            choices: raw.choices,
             blockers: raw.blockers,
             preflight: raw.preflight,
             backups: raw.backups,
             steps,
+            demands: raw.demands,
             left_out: raw.left_out,
             cleanup: raw.cleanup,
             trouble: raw.trouble,
+            stops: raw.stops,
+            half_done: raw.half_done,
             sign_off: raw.sign_off,
             scripts: raw.scripts,
         })
     }
 }
 
-/// What a plan is true for: when one of these has changed, rehearse again.
+/// A step that was killed on its way in the sandbox: what to weigh when it takes too long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// Digest of the upgrade's statements.
-    pub upgrade_digest: String,
-    /// How many there are.
-    pub upgrade_statements: u64,
-    /// Digest of the definitions before the upgrade.
-    pub schema_digest: String,
-    /// Vendor and version.
-    pub flavor: Flavor,
-    /// The whole version string.
-    pub version: String,
-    /// When and where it was rehearsed, as a sentence.
-    pub rehearsed: String,
-    /// Share of production's rows that the sandbox held.
-    pub scale: f64,
-    /// Rows that each table may hold.
-    pub rows: BTreeMap<TableName, RowBand>,
+pub struct Stop {
+    /// The step.
+    pub step: String,
+    /// Share of its work that was done.
+    pub at: f64,
+    /// Seconds that it had run.
+    pub ran_seconds: f64,
+    /// Kill: seconds that the rollback took.
+    pub rollback_seconds: f64,
+    /// Wait: seconds that were still to go.
+    pub rest_seconds: f64,
+    /// Who waited during the rollback, worst first.
+    pub blocked: Vec<String>,
+    /// Help: what to turn off meanwhile, killed or not.
+    pub turn_off: Vec<TableName>,
 }
 
-/// How many rows a table may hold for the plan to be true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The upgrade as written, cut off in the sandbox and run again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RowBand {
-    /// As surveyed.
-    pub surveyed: u64,
-    /// In the sandbox; none when it was not counted.
-    pub rehearsed: Option<u64>,
-    /// Fewest.
-    pub low: u64,
-    /// Most.
-    pub high: u64,
+pub struct HalfDone {
+    /// The statement after which it was cut off.
+    pub after: String,
+    /// The last of several places where the same comes of it; the same statement where it is one place.
+    pub up_to: String,
+    /// How many places they are.
+    pub places: u64,
+    /// It may be run again from its start: that ends well and leaves what it should.
+    pub rerun_safe: bool,
+    /// What a rerun from the start meets and leaves, in a sentence.
+    pub rerun: String,
+    /// What to do instead, in a sentence; empty where the rerun is safe.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instead: String,
+    /// Statements that take back what ran, last first, so that it can be run again from its start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleanup: Vec<String>,
 }
 
 /// Something to look at before the first step.
@@ -187,6 +226,12 @@ pub struct Backup {
     /// Room it takes, roughly: the table's share.
     #[serde(default)]
     pub bytes: Option<u64>,
+    /// Other kinds of backup that would do; none of them was rehearsed.
+    #[serde(default)]
+    pub alternatives: Vec<Instead>,
+    /// What restoring it in the sandbox showed; none: it was not restored.
+    #[serde(default)]
+    pub restored: Option<Restored>,
 }
 
 /// How something is kept.
@@ -247,6 +292,9 @@ pub struct Guard {
     pub when_tripped: String,
     /// What to look at while it runs, and the query.
     pub watch: Vec<Watch>,
+    /// When to stop it by hand: sentences with the numbers of the rehearsal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop_when: Vec<String>,
 }
 
 /// Something to look at while a step runs.
@@ -285,13 +333,16 @@ pub struct Verify {
 }
 
 /// How to go back behind a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Undo {
     /// Statements, in order; empty when there is none.
     pub sql: Vec<String>,
     /// Until when it is good, and what it loses; or why there is none.
     pub limit: String,
+    /// What carrying it out in the sandbox showed; none: it was not.
+    #[serde(default)]
+    pub shown: Option<Undone>,
 }
 
 /// A statement that is no step.
@@ -314,63 +365,26 @@ pub struct Cleanup {
     pub when: String,
     /// What to mind.
     pub mind: String,
-}
-
-/// What a script is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScriptPhase {
-    /// Looks, changes nothing.
-    Preflight,
-    /// Keeps what a step destroys.
-    Backup,
-    /// Does it.
-    Step,
-    /// Looks whether it did.
-    Verify,
-    /// Goes back; after these the state is the one before.
-    Undo,
-    /// Drops what was kept.
-    Cleanup,
-}
-
-/// A script for the stock client.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanScript {
-    /// Its file, from the directory of the plan: `plan/20-003-tracking-delete-2-step.sql`.
-    pub path: String,
-    /// What it is for.
-    pub phase: ScriptPhase,
-    /// The step that it belongs to.
+    /// Statements that make it small before it is dropped.
     #[serde(default)]
-    pub step: Option<String>,
-    /// One line: what it does.
-    pub title: String,
-    /// When to run it.
-    pub when: String,
-    /// The statements, as the stock client reads them (DELIMITER included); the header comment is not in it.
-    pub sql: String,
-    /// What running it in the sandbox showed; none: it was not run.
-    #[serde(default)]
-    pub rehearsed: Option<Rehearsed>,
-}
-
-/// What running a script in the sandbox showed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rehearsed {
-    /// When (RFC 3339, UTC).
-    pub at: String,
-    /// How long it took.
-    pub seconds: f64,
-    /// `done`, or the server's error.
-    pub outcome: String,
-    /// It ended well.
-    pub ok: bool,
+    pub before: Vec<String>,
 }
 
 impl Backup {
+    /// One that nobody has restored yet.
+    pub fn new(id: String, of: TableName, way: Way, keeps: String) -> Self {
+        Self { id, of, way, keeps, limits: Vec::new(), bytes: None, alternatives: Vec::new(), restored: None }
+    }
+
+    /// What it is of, for people: a table, a database or all of them.
+    pub fn what(&self) -> String {
+        match (self.of.database.as_str(), self.of.table.as_str()) {
+            ("", "") => "all databases".to_owned(),
+            (database, "") => format!("database {database}"),
+            _ => self.of.to_string(),
+        }
+    }
+
     /// The proof that this backup covers a loss; none when it does not.
     pub fn covering(&self, loss: &Loss) -> Option<super::step::Covered> {
         super::step::Covered::by(self, loss)

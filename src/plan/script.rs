@@ -1,12 +1,15 @@
 //! The scripts of a plan, each as the stock client reads it.
 
-use super::backup::Protection;
 use super::batches;
-use super::record::{Check, Cleanup, Identity, PlanScript, ScriptPhase};
+use super::copies::session_for_copies;
+use super::protection::Protection;
+use super::record::{Check, Cleanup, Identity, PlanScript, ScriptPhase, Shell};
 use super::shape::{Shapes, Simple};
 use super::step::Step;
 use super::unit::Unit;
-use crate::sql::record::{Action, Statement};
+use super::work::Task;
+use crate::replay::record::TableChanges;
+use crate::sql::record::{Action, Statement, Walk};
 
 /// What the scripts of one step are made from.
 #[derive(Clone, Debug, Default)]
@@ -17,20 +20,48 @@ pub struct Made {
     pub session: Vec<String>,
     /// Statements of the backup.
     pub before: Vec<String>,
-    /// Commands of the backup, for an operator's shell.
-    pub commands: Vec<String>,
+    /// Commands that make a dump, each with the one that restores it.
+    pub shells: Vec<(Shell, Shell)>,
     /// Statements of the step.
     pub sql: Vec<String>,
+    /// Statements that bring in what was written since the step, after its undo.
+    pub merge: Vec<String>,
 }
 
-/// The statements of a step, its own copies of rows included; and what speaks against carrying it out.
-pub fn step_sql(
+impl Made {
+    /// Takes a step's backups apart.
+    pub fn of(label: String, session: Vec<String>, protections: &[Protection], sql: Vec<String>) -> Self {
+        Self {
+            label,
+            session,
+            before: protections.iter().flat_map(|protection| protection.before.iter().cloned()).collect(),
+            shells: protections.iter().filter_map(|protection| protection.shells.clone()).collect(),
+            sql,
+            merge: protections.iter().flat_map(|protection| protection.merge.iter().cloned()).collect(),
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Debug, Default)]
+pub struct Doing {
+    /// For the stock client, the step's own copies of rows included.
+    pub sql: Vec<String>,
+    /// The same for a program.
+    pub tasks: Vec<Task>,
+    /// What speaks against carrying it out.
+    pub blockers: Vec<String>,
+}
+
+/// What a step does, its own copies of rows included.
+pub fn doing(
     unit: &Unit<'_>,
     number: usize,
     shapes: &Shapes,
     alone: Option<&Simple>,
     protections: &[Protection],
-) -> (Vec<String>, Vec<String>) {
+    changes: &TableChanges,
+) -> Doing {
     let name = format!("rehearse_step_{number:03}");
     let within = |statement: &Statement| {
         let tables = statement.reading.effect.tables();
@@ -39,33 +70,50 @@ pub fn step_sql(
             .filter(|protection| tables.contains(&protection.backup.of))
             .find_map(|protection| protection.within.as_ref())
     };
-    let mut sql = Vec::new();
-    let mut blockers = Vec::new();
-    let mode = "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',NO_AUTO_VALUE_ON_ZERO')".to_owned();
+    let Doing { mut sql, mut tasks, mut blockers } = Doing::default();
     for action in unit.actions() {
         match &action {
             Action::Walk(walk) => {
                 let copy = within(&walk.statement);
+                let sized = sized(walk, unit, changes, copy.is_some());
+                tasks.push(Task::Batches {
+                    table: walk.table.clone(),
+                    key: walk.key.clone(),
+                    head: walk.head.trim_end().to_owned(),
+                    condition: walk.condition.clone(),
+                    rows: sized.unwrap_or(walk.rows).max(1),
+                    pause_seconds: walk.pause.as_secs_f64(),
+                    copy: copy.cloned(),
+                });
                 let made = shapes
                     .known(&walk.table)
                     .ok_or_else(|| format!("the columns of {} are not known at this point", walk.table))
-                    .and_then(|facts| batches::walk(walk, &name, facts, copy));
+                    .and_then(|facts| batches::walk(walk, &name, facts, copy, sized));
                 match made {
                     Ok(statements) => {
-                        sql.extend(copy.map(|_| mode.clone()));
                         sql.extend(statements);
                     }
                     Err(why) => blockers.push(format!("{} has no script for the stock client: {why}", unit.label())),
                 }
             }
-            Action::Once(statement) => match (within(statement), alone) {
-                (Some(copy), Some(simple)) => {
-                    sql.push(mode.clone());
-                    let text = statement.text.trim().trim_end_matches(';');
-                    sql.extend(batches::once(&name, &simple.factor, simple.condition.as_deref(), text, copy));
+            Action::Once(statement) => {
+                let text = statement.text.trim().trim_end_matches(';');
+                match (within(statement), alone) {
+                    (Some(copy), Some(simple)) => {
+                        sql.extend(batches::once(&name, &simple.factor, simple.condition.as_deref(), text, copy));
+                        tasks.push(Task::Kept {
+                            sql: text.to_owned(),
+                            factor: simple.factor.clone(),
+                            condition: simple.condition.clone(),
+                            copy: copy.clone(),
+                        });
+                    }
+                    _ => {
+                        sql.push(text.to_owned());
+                        tasks.push(Task::Statement { sql: text.to_owned() });
+                    }
                 }
-                _ => sql.push(statement.text.trim().trim_end_matches(';').to_owned()),
-            },
+            }
         }
     }
     // A backup that the step was to make itself and does not make would be an empty table.
@@ -75,13 +123,16 @@ pub fn step_sql(
             blockers.push(format!("{} keeps no copy of its rows in {}", unit.label(), copy.into));
         }
     }
-    if !unit.database().is_empty() {
-        return (sql, blockers);
-    }
-    if sql.iter().any(|text| text.starts_with("CREATE PROCEDURE")) {
+    if unit.database().is_empty() && sql.iter().any(|text| text.starts_with("CREATE PROCEDURE")) {
         blockers.push(format!("{} needs a database in use for its procedure", unit.label()));
     }
-    (sql, blockers)
+    Doing { sql, tasks, blockers }
+}
+
+/// Rows of a batch by the rate at which the walk's trial went over the table.
+fn sized(walk: &Walk, unit: &Unit<'_>, changes: &TableChanges, copies: bool) -> Option<u64> {
+    let walked = changes.get(&walk.table).and_then(|change| change.rows_before);
+    unit.trial.and_then(|trial| batches::rows(walked, trial.seconds, copies))
 }
 
 /// All scripts, in the order in which a rehearsal of the plan runs them.
@@ -120,17 +171,16 @@ pub fn all(
     for (index, (step, made)) in steps.iter().zip(made).enumerate() {
         let number = index + 1;
         let id = Some(step.body.id.clone());
-        let path = |part: &str| format!("plan/20-{number:03}-{}-{part}.sql", made.label);
-        let mut before: Vec<String> = made
-            .commands
-            .iter()
-            .map(|command| format!("-- Run this in a shell, and look at its exit code:\n--   {command}\nDO 0"))
-            .collect();
-        if !made.before.is_empty() {
-            before.push("SET SESSION lock_wait_timeout = 5".to_owned());
-            before.extend(made.before.iter().cloned());
+        let place = place(number, steps.len());
+        let path = |part: &str| format!("plan/20-{place}-{}-{part}.sql", made.label);
+        for (at, (make, _)) in made.shells.iter().enumerate() {
+            let part = if at == 0 { "1-dump".to_owned() } else { format!("1-dump-{}", at + 1) };
+            let title = format!("dumps what {} destroys", step.body.id);
+            scripts.push(typed(ScriptPhase::Backup, path(&part), &id, &title, "right before the step", make));
         }
-        if !before.is_empty() {
+        if !made.before.is_empty() {
+            let mut before = vec!["SET SESSION lock_wait_timeout = 5".to_owned()];
+            before.extend(made.before.iter().cloned());
             scripts.push(of(
                 ScriptPhase::Backup,
                 path("1-backup"),
@@ -166,39 +216,82 @@ pub fn all(
             ));
         }
     }
-    for (index, (step, made)) in steps.iter().zip(made).enumerate().rev() {
-        if step.body.undo.sql.is_empty() {
-            continue;
-        }
-        let mut sql = vec!["SET SESSION lock_wait_timeout = 5".to_owned()];
-        sql.extend(made.session.iter().filter(|line| line.starts_with("USE ")).cloned());
-        sql.extend(step.body.undo.sql.iter().cloned());
-        scripts.push(of(
-            ScriptPhase::Undo,
-            format!("plan/80-{:03}-undo-{}.sql", steps.len() - index, made.label),
-            Some(step.body.id.clone()),
-            &format!("goes back behind {}: {}", step.body.id, step.body.undo.limit),
-            "only to go back, after the undos of all later steps",
-            &sql,
-        ));
-    }
+    scripts.extend(back(steps, made));
     for (index, item) in cleanup.iter().enumerate() {
-        let label: String = item
-            .table
-            .table
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' })
-            .collect();
+        let number = index + 1;
         scripts.push(of(
             ScriptPhase::Cleanup,
-            format!("plan/90-{:03}-cleanup-{label}.sql", index + 1),
+            format!("plan/90-{}-cleanup-{}.sql", place(number, cleanup.len()), in_file(&item.table.table)),
             None,
-            &format!("drops {} for good", item.table),
+            &format!("drops {} for good, when nothing uses it", item.table),
             &item.when,
-            &["SET SESSION lock_wait_timeout = 5".to_owned(), format!("DROP TABLE IF EXISTS {}", item.table.quoted())],
+            &super::cleanup::sql(number, item),
         ));
     }
     scripts
+}
+
+/// The undos, last step first, and then the merges in the same order.
+fn back(steps: &[Step], made: &[Made]) -> Vec<PlanScript> {
+    let (mut undos, mut merges) = (Vec::new(), Vec::new());
+    for (index, (step, made)) in steps.iter().zip(made).enumerate().rev() {
+        let number = steps.len() - index;
+        let (id, limit) = (Some(step.body.id.clone()), &step.body.undo.limit);
+        let uses = || made.session.iter().filter(|line| line.starts_with("USE ")).cloned();
+        let place = place(number, steps.len());
+        let path = |word: &str, digit: u8| format!("plan/8{digit}-{place}-{word}-{}.sql", made.label);
+        let when = "only to go back, after the undos of all later steps";
+        for (at, (_, restore)) in made.shells.iter().enumerate() {
+            let word = if at == 0 { "restore".to_owned() } else { format!("restore-{}", at + 1) };
+            let title = format!("goes back behind {}: {limit}", step.body.id);
+            undos.push(typed(ScriptPhase::Undo, path(&word, 0), &id, &title, when, restore));
+        }
+        let mut sql = vec!["SET SESSION lock_wait_timeout = 5".to_owned()];
+        if !step.body.undo.sql.is_empty() {
+            sql.extend(session_for_copies());
+            sql.extend(uses());
+            sql.extend(step.body.undo.sql.iter().cloned());
+            let title = format!("goes back behind {}: {limit}", step.body.id);
+            undos.push(of(ScriptPhase::Undo, path("undo", 0), id.clone(), &title, when, &sql));
+            sql.truncate(1);
+        }
+        if !made.merge.is_empty() {
+            sql.extend(uses());
+            sql.extend(made.merge.iter().cloned());
+            let title = format!("brings what was written since {} into what its undo put back", step.body.id);
+            let when = "only after the undo, to keep the rows that were written since the step";
+            merges.push(of(ScriptPhase::Merge, path("merge", 1), id, &title, when, &sql));
+        }
+    }
+    undos.extend(merges);
+    undos
+}
+
+/// A number in a file's name, with as many digits as the last one has: the names sort as the scripts run.
+fn place(number: usize, last: usize) -> String {
+    let digits = last.to_string().len().max(3);
+    format!("{number:0digits$}")
+}
+
+/// A word for a file's name.
+fn in_file(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect()
+}
+
+/// A script whose work a command does.
+fn typed(
+    phase: ScriptPhase,
+    path: String,
+    step: &Option<String>,
+    title: &str,
+    when: &str,
+    shell: &Shell,
+) -> PlanScript {
+    let text = format!(
+        "-- Type this in a shell, and look at its exit code; this script itself does nothing:\n--   {}\nDO 0",
+        shell.text
+    );
+    PlanScript { shell: Some(shell.clone()), ..of(phase, path, step.clone(), title, when, &[text]) }
 }
 
 fn of(
@@ -209,8 +302,10 @@ fn of(
     when: &str,
     statements: &[String],
 ) -> PlanScript {
-    let sql = statements.iter().map(|text| terminated(text)).collect();
-    PlanScript { path, phase, step, title: title.to_owned(), when: when.to_owned(), sql, rehearsed: None }
+    // In another locale the stock client would take the text for latin1 (measured with LC_ALL=C on both vendors).
+    let names = "SET NAMES utf8mb4;\n".to_owned();
+    let sql = std::iter::once(names).chain(statements.iter().map(|text| terminated(text))).collect();
+    PlanScript { path, phase, step, title: title.to_owned(), when: when.to_owned(), sql, shell: None, rehearsed: None }
 }
 
 /// A statement with what makes the stock client send it whole.
@@ -239,4 +334,18 @@ fn strip_comments(text: &str) -> &str {
         rest = rest.split_once('\n').map_or("", |(_, after)| after).trim_start();
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn names_sort_as_the_scripts_run_however_many_there_are() {
+        assert_eq!(place(7, 12), "007");
+        for last in [12, 999, 1_000, 12_345] {
+            let names: Vec<String> = (1..=last).map(|number| place(number, last)).collect();
+            assert!(names.is_sorted(), "{last}");
+        }
+    }
 }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::choice::OtherWay;
 use super::loss::Loss;
 use super::record::{Backup, Duration, Guard, Undo, Verify, Way};
+use super::work::Task;
 
 /// One step of a plan.
 ///
@@ -47,9 +49,16 @@ pub struct StepBody {
     /// The alternative that stands in for the statement: its id.
     #[serde(default)]
     pub instead: Option<String>,
+    /// Other ways that ran in the sandbox, with what speaks for and against each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherWay>,
     /// What a person must know before: caveats of the alternative, differences of the proof.
     #[serde(default)]
     pub know: Vec<String>,
+    /// What brings a fresh session to where the tasks need it.
+    pub session: Vec<String>,
+    /// What it runs, in order.
+    pub tasks: Vec<Task>,
     /// What stands around it.
     pub guard: Guard,
     /// How long it takes; none when it was not measured.

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::loss::{self, Loss};
 use super::record::{Backup, Plan, Rehearsed, ScriptPhase, Way};
+use super::restored::Restored;
 use super::step::Step;
 use super::{Input, Said, draft, render};
 use crate::advise::record::Findings;
 use crate::advise::specimen::{Specimen, flavor, shop, trial};
 use crate::artifact::{parse_yaml, to_yaml};
 
-fn plan_of(specimen: &Specimen) -> Plan {
+pub(super) fn plan_of(specimen: &Specimen) -> Plan {
     let said = |seen: &crate::replay::record::Observation| {
         let (statement, database) = (seen.statement.clone(), "shop".to_owned());
         (statement.id.clone(), Said { statement, database, preamble: Ok(Vec::new()) })
@@ -24,6 +25,8 @@ fn plan_of(specimen: &Specimen) -> Plan {
         flavor: flavor(),
         version: "9.7.4",
         scale: 1.0,
+        database: "shop",
+        not_carried: &BTreeMap::new(),
         upgrade_digest: "0123456789abcdef",
         upgrade_statements: statements.len() as u64,
         schema_digest: "feed",
@@ -32,6 +35,7 @@ fn plan_of(specimen: &Specimen) -> Plan {
         loud: &specimen.loud.observations,
         quiet: &[],
         trials: &specimen.trials,
+        drills: &specimen.drills,
         findings: &Findings::default(),
         statements: &statements,
     })
@@ -78,7 +82,11 @@ fn a_copy_lists_its_columns_with_invisible_ones_and_without_generated_ones() {
     assert!(step.contains(&copies), "{step}");
     assert!(!step.contains("`twice`") && !step.contains('*'), "{step}");
     let at = |what: &str| step.find(what).unwrap_or_else(|| panic!("{what} is missing in\n{step}"));
-    assert!(at("NO_AUTO_VALUE_ON_ZERO") < at("CREATE PROCEDURE"), "a procedure keeps the mode it was made in");
+    assert!(at("CREATE PROCEDURE") < at("sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"), "only for the copy");
+    assert!(
+        at("sql_mode = rehearse_mode") < at("    DELETE FROM page_views"),
+        "the statement has its own mode: {step}"
+    );
     assert!(at("START TRANSACTION") < at("INSERT INTO") && at("INSERT INTO") < at("DELETE FROM page_views"));
     assert!(
         at("IF rehearse_copied <> rehearse_changed") < at("COMMIT"),
@@ -90,7 +98,7 @@ fn a_copy_lists_its_columns_with_invisible_ones_and_without_generated_ones() {
 fn an_undo_puts_back_what_is_missing_and_keeps_a_zero_in_a_counting_column() {
     let plan = plan_of(&awkward("DELETE FROM page_views WHERE user_id = 7").changes(1, 3, 0.1));
     let undo = sql(&plan, ScriptPhase::Undo);
-    assert!(undo.contains("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';"), "{undo}");
+    assert!(undo.contains("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"), "{undo}");
     assert!(undo.contains(&format!("INSERT INTO `shop`.`page_views` ({COLUMNS}) SELECT b.`id`,")), "{undo}");
     assert!(undo.contains("LEFT JOIN `shop`.`page_views` AS t ON t.`id` = b.`id` WHERE t.`id` IS NULL"), "{undo}");
 }
@@ -142,10 +150,12 @@ fn a_swap_goes_back_by_name_and_merges_what_was_written_since() {
     specimen.trials.push(swap);
     let plan = plan_of(&specimen);
     assert!(matches!(plan.backups[0].way, Way::KeptTable { .. }), "{:?}", plan.backups);
-    let undo = sql(&plan, ScriptPhase::Undo);
-    let (rename, merge) =
-        (undo.find("RENAME TABLE `shop`.`page_views` TO"), undo.find("INSERT INTO `shop`.`page_views`"));
-    assert!(rename.is_some() && rename < merge, "{undo}");
+    let (undo, merge) = (sql(&plan, ScriptPhase::Undo), sql(&plan, ScriptPhase::Merge));
+    assert!(undo.contains("RENAME TABLE `shop`.`page_views` TO") && !undo.contains("INSERT"), "{undo}");
+    assert!(merge.contains("INSERT INTO `shop`.`page_views` (`id`,"), "explicit columns: {merge}");
+    assert!(merge.contains("keys_of_both_with_other_values"), "what both hold is counted: {merge}");
+    let path = &plan.scripts.iter().find(|script| script.phase == ScriptPhase::Merge).expect("a merge").path;
+    assert_eq!(path, "plan/81-001-merge-s1.sql");
     assert!(plan.steps[0].body.undo.limit.starts_with("until the first write"), "{}", plan.steps[0].body.undo.limit);
 }
 
@@ -184,10 +194,51 @@ fn a_plan_is_read_back_as_it_was_and_not_without_its_backups() {
 }
 
 #[test]
+fn the_preflight_names_room_limits_privileges_and_each_replica() {
+    let mut specimen = Specimen::of("DELETE FROM page_views WHERE user_id = 7; ALTER TABLE orders ADD COLUMN note int")
+        .changes(1, 3, 0.1);
+    specimen.loud.observations[0].footprint.binlog_bytes = Some(100 << 20);
+    specimen.loud.observations[1].ddl =
+        Some(serde_json::from_value(json!({"algorithm": "copy", "rebuilds": true, "lock": null})).expect("facts"));
+    specimen.survey.server.settings.insert("sql_mode".into(), "ANSI_QUOTES".into());
+    let plan = plan_of(&specimen);
+    assert_eq!(plan.demands.len(), 2);
+    assert_eq!(plan.demands[0].transaction_bytes, Some(200 << 20), "the rows that are kept are in it too");
+    assert_eq!(plan.demands[1].rebuilds, [shop("orders")].into());
+    assert_eq!(plan.demands[0].copies.keys().collect::<Vec<_>>(), [&shop("page_views")]);
+    let expect = |id: &str| {
+        plan.preflight.iter().find(|check| check.id == id).map(|check| check.expect.as_str()).unwrap_or_default()
+    };
+    assert!(expect("limits").starts_with("max_binlog_cache_size, group_replication_transaction_size_limit, wsrep_max_ws_size: more than 200.0 MiB (step-001)"), "{}", expect("limits"));
+    assert!(expect("free-disk").contains("the binary log's directory: 200.0 MiB free"), "{}", expect("free-disk"));
+    assert!(expect("privileges").contains("step-002: ALTER on shop.orders"), "{}", expect("privileges"));
+    assert!(expect("privileges").contains("INSERT on shop.rehearse_001_page_views"), "{}", expect("privileges"));
+    assert!(expect("settings").starts_with("no row: "), "{}", expect("settings"));
+    let readers = plan.preflight.iter().find(|check| check.id == "replica-readers").expect("a check");
+    assert!(
+        readers
+            .command
+            .as_ref()
+            .is_some_and(|command| command.contains("innodb_trx") && command.contains("SHOW REPLICA STATUS"))
+    );
+    let preflight = plan.scripts.iter().find(|script| script.phase == ScriptPhase::Preflight).expect("a script");
+    assert!(
+        preflight.sql.contains("variable_name = 'sql_mode' AND variable_value <> 'ANSI_QUOTES'"),
+        "{}",
+        preflight.sql
+    );
+}
+
+#[test]
 fn each_script_says_whether_it_ran_and_how_long() {
     let mut plan = plan_of(&Specimen::of("ALTER TABLE orders ADD COLUMN note int"));
-    plan.scripts[0].rehearsed =
-        Some(Rehearsed { at: "2026-11-20T20:14:52.7Z".to_owned(), seconds: 0.2, outcome: "done".to_owned(), ok: true });
+    plan.scripts[0].rehearsed = Some(Rehearsed {
+        at: "2026-11-20T20:14:52.7Z".to_owned(),
+        seconds: 0.2,
+        outcome: "done".to_owned(),
+        ok: true,
+        ..Rehearsed::default()
+    });
     let files = render::files(&plan).expect("files");
     let scripts: Vec<&(String, String)> = files.iter().filter(|(path, _)| path.ends_with(".sql")).collect();
     assert!(
@@ -196,4 +247,69 @@ fn each_script_says_whether_it_ran_and_how_long() {
         scripts[0].1
     );
     assert!(scripts[1..].iter().all(|(_, sql)| sql.contains("-- Rehearsed: NOT RUN in the sandbox.")));
+}
+
+#[test]
+fn batches_over_a_key_of_several_columns_are_walked_column_by_column() {
+    let mut specimen = Specimen::of("DELETE FROM page_views WHERE user_id > 7").changes(1, 8_000_000, 60.0);
+    specimen.changes.get_mut(&shop("page_views")).expect("the table").rows_before = Some(9_000_000);
+    let facts = specimen.survey.tables.get_mut(&shop("page_views")).expect("the table");
+    let second = serde_json::from_value(json!({"name": "url"})).expect("a part");
+    facts.indexes[0].columns.push(second);
+    let url = facts.columns.iter_mut().find(|column| column.name == "url").expect("a column");
+    url.column_type = "varchar(40)".to_owned();
+    (url.charset, url.collation) = (Some("latin1".to_owned()), Some("latin1_bin".to_owned()));
+    let original = specimen.loud.observations[0].clone();
+    let mut tried = trial(&original, "batches", 90.0, 0.1);
+    let crate::sql::record::Action::Walk(walk) = &mut tried.alternative.actions[0] else { panic!("no walk") };
+    walk.key = vec!["id".to_owned(), "url".to_owned()];
+    tried.chosen = true;
+    specimen.trials = vec![tried];
+    let plan = plan_of(&specimen);
+    assert_eq!(plan.blockers, Vec::<String>::new());
+    let step = sql(&plan, ScriptPhase::Step);
+    for part in [
+        "DECLARE rehearse_from_2, rehearse_next_2, rehearse_last_2 varchar(40) CHARACTER SET latin1 COLLATE latin1_bin;",
+        "(`id` >= rehearse_from_1 AND (`id` > rehearse_from_1 OR `id` = rehearse_from_1 AND `url` >= rehearse_from_2))",
+        "(`id` <= rehearse_next_1 AND (`id` < rehearse_next_1 OR `id` = rehearse_next_1 AND `url` < rehearse_next_2))",
+        "(`id` <= rehearse_last_1 AND (`id` < rehearse_last_1 OR `id` = rehearse_last_1 AND `url` <= rehearse_last_2))",
+        "12,000 rows at a time: about 0.25 s at the rate of the rehearsal.",
+        "OFFSET 12000;",
+    ] {
+        assert!(step.contains(part), "{part}\n{step}");
+    }
+}
+
+#[test]
+fn a_backup_that_was_not_restored_proves_nothing() {
+    let mut plan = plan_of(&Specimen::of("DELETE FROM page_views WHERE user_id = 7"));
+    let not_restored = "backup b1 of shop.page_views (step-001) was not restored in the sandbox: nobody knows whether it brings the data back";
+    assert_eq!(plan.unproven(), [not_restored]);
+    assert_eq!(plan.proven().map(|_| ()), Err(vec![not_restored.to_owned()]), "no type for a plan like that");
+    let restored = |same: bool| {
+        let differences = if same { Vec::new() } else { vec!["shop.page_views: 3 rows against 2".to_owned()] };
+        Some(Restored { at: "2026-11-20T20:14:52Z".to_owned(), seconds: 0.4, same, differences, bytes: None })
+    };
+    plan.backups[0].restored = restored(true);
+    assert_eq!(plan.unproven(), Vec::<String>::new());
+    assert_eq!(plan.proven().map(|proven| proven.plan().steps.len()), Ok(plan.steps.len()));
+    plan.backups[0].restored = restored(false);
+    let not_same =
+        "backup b1 of shop.page_views (step-001) does not bring the data back: shop.page_views: 3 rows against 2";
+    assert_eq!(plan.unproven(), [not_same]);
+    let text = to_yaml(&plan).expect("YAML");
+    assert_eq!(parse_yaml::<Plan>(&text).expect("the same plan").unproven(), [not_same], "also when it is read again");
+}
+
+#[test]
+fn what_nobody_understands_is_dumped_with_a_restore_that_replicates() {
+    let plan = plan_of(&Specimen::of("CALL tidy()"));
+    let Way::Dump { command } = &plan.backups[0].way else { panic!("{:?}", plan.backups) };
+    for flag in ["--set-gtid-purged=OFF", "--single-transaction", "--hex-blob", "--routines", "--add-drop-database"] {
+        assert!(command.contains(flag), "{flag}: {command}");
+    }
+    let restore = plan.scripts.iter().find(|script| script.phase == ScriptPhase::Undo).expect("a restore");
+    let shell = restore.shell.as_ref().expect("a command");
+    assert_eq!((shell.text.as_str(), shell.input.as_deref()), ("mysql < rehearse-001.sql", Some("rehearse-001.sql")));
+    assert!(plan.backups[0].alternatives.iter().all(|one| one.why.contains("not rehearsed")), "{:?}", plan.backups);
 }

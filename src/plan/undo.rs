@@ -9,7 +9,7 @@ use crate::survey::record::{IndexFacts, TableFacts};
 /// tables were there before the upgrade.
 pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&TableName) -> bool) -> Undo {
     let effect = &statement.reading.effect;
-    let none = |limit: &str| Undo { sql: Vec::new(), limit: limit.to_owned() };
+    let none = |limit: &str| Undo { limit: limit.to_owned(), ..Undo::default() };
     match statement.reading.kind {
         Kind::CreateTable => {
             let made: Vec<&TableName> = effect.defines.iter().filter(|table| !existed(table)).collect();
@@ -19,6 +19,7 @@ pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&Tab
             Undo {
                 sql: made.iter().map(|table| format!("DROP TABLE {}", table.quoted())).collect(),
                 limit: "drops the new table with what was written into it".to_owned(),
+                shown: None,
             }
         }
         Kind::CreateView => Undo {
@@ -29,6 +30,7 @@ pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&Tab
                 .map(|view| format!("DROP VIEW {}", view.quoted()))
                 .collect(),
             limit: "drops the new view; a view that it replaced is in the survey".to_owned(),
+            shown: None,
         },
         Kind::RenameTable => Undo {
             sql: vec![format!(
@@ -42,6 +44,7 @@ pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&Tab
                     .join(", ")
             )],
             limit: "at any time; foreign keys, triggers and rows follow the name".to_owned(),
+            shown: None,
         },
         Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex => alter(statement, shapes),
         Kind::Insert | Kind::LoadData => none(
@@ -56,7 +59,7 @@ pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&Tab
 fn alter(statement: &Statement, shapes: &Shapes) -> Undo {
     let effect = &statement.reading.effect;
     let Some(table) = effect.defines.iter().next().or_else(|| effect.renames.keys().next()) else {
-        return Undo { sql: Vec::new(), limit: "by hand: it is not known which table it alters".to_owned() };
+        return Undo { limit: "by hand: it is not known which table it alters".to_owned(), ..Undo::default() };
     };
     let facts = shapes.known(table);
     let mut back = Vec::new();
@@ -89,7 +92,7 @@ fn alter(statement: &Statement, shapes: &Shapes) -> Undo {
     if !by_hand.is_empty() {
         limit = format!("by hand for {}: plan/10-definitions.sql shows what was there; {limit}", by_hand.join("; "));
     }
-    Undo { sql, limit }
+    Undo { sql, limit, shown: None }
 }
 
 enum Reverse {

@@ -1,6 +1,6 @@
 //! What of the upgrade makes one step: a statement, a group of look-alikes, or what must share one session.
 
-use super::draft::Input;
+use super::input::Input;
 use super::loss::Loss;
 use super::record::LeftOut;
 use crate::advise::record::Trial;
@@ -41,6 +41,11 @@ impl<'a> Unit<'a> {
         self.texts.iter().copied()
     }
 
+    /// The same done by another alternative, or as it was written.
+    pub fn by(&self, trial: Option<&'a Trial>) -> Self {
+        Self { trial, ..self.clone() }
+    }
+
     /// It is one statement.
     pub fn is_single(&self) -> bool {
         self.observations.len() == 1 && self.count() == 1
@@ -73,6 +78,20 @@ impl<'a> Unit<'a> {
             .iter()
             .find_map(|action| action.statement().reading.effect.renames.get(table))
             .filter(|kept| !dropped(kept))
+    }
+
+    /// The alternative alters what the statements alter, in other words: what undoes them undoes it.
+    pub fn restates(&self) -> bool {
+        let alters = |action: &Action| {
+            matches!(action.statement().reading.kind, Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex)
+        };
+        self.trial.is_some_and(|trial| trial.alternative.actions.iter().all(alters))
+    }
+
+    /// The alternative copies rows into the table that it puts in the place of another.
+    pub fn refills(&self) -> bool {
+        let copies = |action: &Action| action.statement().reading.kind == Kind::Insert;
+        self.trial.is_some_and(|trial| trial.alternative.actions.iter().any(copies))
     }
 
     /// `tracking-delete`, `s3`, `s3-to-s9`: good in a file name.
@@ -138,6 +157,13 @@ pub fn units<'a>(input: &Input<'a>) -> (Vec<Unit<'a>>, Vec<LeftOut>, Vec<String>
         }
         let said = input.statements.get(&statement.id);
         let session = said.map(|said| &said.preamble);
+        let stood_for =
+            |unit: &Unit<'_>| unit.trial.is_some_and(|trial| trial.alternative.also.contains(&statement.id));
+        if let Some(last) = units.last_mut().filter(|last| stood_for(last)) {
+            last.observations.push(seen);
+            last.texts.extend(unfold(seen, input));
+            continue;
+        }
         let is_part = transaction.is_some() && seen.transaction == transaction
             || matches!(session, Some(Err(_)))
             || matches!(statement.reading.effect.transaction, TransactionStep::Commit | TransactionStep::Rollback);

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::conditions::{self, Scope};
-use super::drive::{Drive, Ended};
-use super::experiment::{Broken, Experiment};
+use super::disturb::Disturbance;
+use super::drive::{Beside, Drive, Ended};
+use super::experiment::{Broken, Condition, Experiment, Holder};
 use super::fold::Fold;
 use super::minder::Minder;
-use super::record::Rehearsal;
+use super::record::{Happened, Rehearsal};
 use crate::execute::{self, Conditions, Executor};
 use crate::progress::{Progress, Unit};
 use crate::sandbox::Instance;
@@ -29,8 +30,6 @@ use crate::watch::timeline::Timeline;
 use crate::watch::watcher::Watcher;
 use crate::watch::witness::Witness;
 
-/// Seconds of probes before the first statement, to know what counts as noise.
-const STEADY: f64 = 2.0;
 /// Seconds that late answers are waited for after the last statement.
 const LATE: f64 = 15.0;
 
@@ -78,6 +77,9 @@ struct Course<'a> {
     coverage: Coverage,
     seconds: f64,
     cpu_seconds: Option<f64>,
+    happened: Happened,
+    /// Seconds between two requests of a probe.
+    interval: f64,
 }
 
 impl<'a> Course<'a> {
@@ -91,8 +93,21 @@ impl<'a> Course<'a> {
     ) -> Self {
         let (phases, coverage) = (Vec::new(), Coverage::default());
         let fold = Fold::new(experiment.loud);
-        let (seconds, cpu_seconds) = (0.0, None);
-        Self { experiment, instance, survey, progress, witness, scope, fold, phases, coverage, seconds, cpu_seconds }
+        Self {
+            experiment,
+            instance,
+            survey,
+            progress,
+            witness,
+            scope,
+            fold,
+            phases,
+            coverage,
+            seconds: 0.0,
+            cpu_seconds: None,
+            happened: Happened::default(),
+            interval: 0.0,
+        }
     }
 
     /// Everything between the first connection and the last.
@@ -109,9 +124,14 @@ impl<'a> Course<'a> {
         };
         let rings = probes.as_ref().map(Probes::rings).unwrap_or_default();
         let connections = probes.as_ref().map(Probes::connections).unwrap_or_default();
+        self.interval = probes.as_ref().map_or(0.0, Probes::interval);
         self.note_limits(probes.as_ref());
+        let target = self.experiment.statement.as_deref();
+        let disturbance = Disturbance::new(&self.experiment.condition, target, instance, self.survey, witness);
         let minder = Minder {
             witness,
+            disturbance: &disturbance,
+            probes: self.experiment.loud.then(|| instance.roster()),
             disk: &disk,
             transactions: (!self.experiment.loud).then_some(&*transactions),
             progress: self.progress,
@@ -126,7 +146,13 @@ impl<'a> Course<'a> {
             let minding = scope.spawn(|| minder.mind(&stop_watching));
             let watching = watcher.map(|watcher| scope.spawn(|| watcher.watch(&stop_watching)));
             let lanes = probes.map(|probes| probes.start(scope, witness, &stop, instance.flavor())).unwrap_or_default();
-            let ended = self.steady_and_run(Arc::clone(&transactions), rings, &disk);
+            let ended = self.steady_and_run(
+                Arc::clone(&transactions),
+                rings,
+                Beside { disk: &disk, disturbance: &disturbance },
+            );
+            let behind = std::mem::take(&mut self.fold.behind_aside);
+            self.happened = disturbance.finish(&mut keeper, behind);
             stop.store(true, Ordering::Release);
             release(&mut keeper, &connections, || lanes.iter().all(thread::ScopedJoinHandle::is_finished));
             for lane in lanes {
@@ -141,7 +167,8 @@ impl<'a> Course<'a> {
                     self.fold.unchecked.push((String::new(), format!("the watchers ended early: {fault}")));
                 }
             }
-            drop(minding.join());
+            let notes = minding.join().unwrap_or_default();
+            self.fold.unchecked.extend(notes.into_iter().map(|why| (String::new(), why)));
             ended
         })?;
         self.fold.settle(witness, true);
@@ -169,27 +196,27 @@ impl<'a> Course<'a> {
         &mut self,
         transactions: Arc<Mutex<Transactions>>,
         rings: BTreeMap<crate::sql::record::TableName, Arc<crate::watch::key_ring::KeyRing>>,
-        disk: &Mutex<Disk>,
+        beside: Beside<'_>,
     ) -> Result<Ended> {
         let clock = self.witness.clock();
         if self.experiment.loud {
             let begin = clock.now();
             self.progress.stage("watching the server at rest", Unit::Waiting, None);
-            while clock.now() < begin + STEADY && !self.progress.interrupted() {
+            while clock.now() < begin + self.experiment.steady && !self.progress.interrupted() {
                 thread::sleep(Duration::from_millis(50));
             }
             self.phase("steady", begin, String::new());
         }
         let conditions = Conditions {
             database: self.experiment.database.clone(),
-            preamble: self.experiment.preamble.clone(),
+            preamble: self.preamble(),
             frozen: (!self.experiment.loud).then(conditions::frozen_time),
             pauses: !self.experiment.loud,
         };
         let executor = Executor::new(self.instance, self.survey, self.witness, conditions, transactions, rings)?;
         let (begin, cpu) = (clock.now(), self.instance.cpu_seconds());
         let mut drive =
-            Drive::new(self.experiment, self.instance, self.survey, self.progress, self.witness, executor, disk)?;
+            Drive::new(self.experiment, self.instance, self.survey, self.progress, self.witness, executor, beside)?;
         let ended = drive.all(&mut self.fold, self.scope.actions);
         self.seconds = drive.seconds();
         self.cpu_seconds = self.instance.cpu_seconds().zip(cpu).map(|(after, before)| after - before);
@@ -200,10 +227,25 @@ impl<'a> Course<'a> {
         Ok(ended)
     }
 
-    /// Requests that still wait when the last lock is freed are answered soon; they belong to what held it.
+    /// What brings the first session to where the script begins, and makes it as patient as the experiment wants it.
+    fn preamble(&self) -> Vec<String> {
+        let mut preamble = self.experiment.preamble.clone();
+        if let Condition::Holder(Holder { patience: Some(patience), .. }) = &self.experiment.condition {
+            preamble.push(format!("SET SESSION lock_wait_timeout = {}", patience.lock_wait_timeout));
+        }
+        preamble
+    }
+
+    /// Requests that still wait when the last lock is freed are answered soon; they belong to what held it. And each
+    /// probe asks once more, for a table that the last statement dropped at once would else never be missed.
     fn wait_for_late_answers(&mut self) {
         let begin = self.witness.clock().now();
-        while self.fold.is_waiting() && self.witness.clock().now() < begin + LATE && self.instance.is_alive() {
+        let asked_again = |witness: &Witness| witness.told_until() >= begin + self.interval;
+        while (self.fold.is_waiting() || !asked_again(self.witness))
+            && self.witness.clock().now() < begin + LATE
+            && self.instance.is_alive()
+            && !self.progress.interrupted()
+        {
             thread::sleep(Duration::from_millis(20));
             self.fold.settle(self.witness, false);
         }
@@ -250,6 +292,7 @@ impl<'a> Course<'a> {
             server_cpu_seconds: self.cpu_seconds,
             steady: self.witness.steady(),
             unchecked,
+            happened: std::mem::take(&mut self.happened),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 
+use super::disturb::Disturbance;
 use super::experiment::Experiment;
 use super::fold::Fold;
 use crate::execute::Executor;
-use crate::execute::record::{Outcome, Ran};
+use crate::execute::record::{Outcome, Ran, TwinAnswer};
 use crate::progress::{Progress, Unit};
 use crate::sandbox::Instance;
 use crate::server::fault::Fault;
@@ -36,6 +37,14 @@ pub enum Ended {
     Broken(anyhow::Error),
 }
 
+/// What stands beside the loop, shared with the threads that watch.
+pub struct Beside<'a> {
+    /// The data directory's scales.
+    pub disk: &'a Mutex<Disk>,
+    /// What goes wrong on purpose.
+    pub disturbance: &'a Disturbance<'a>,
+}
+
 /// The loop over a script's actions.
 pub struct Drive<'a> {
     experiment: &'a Experiment<'a>,
@@ -45,6 +54,7 @@ pub struct Drive<'a> {
     witness: &'a Witness,
     executor: Executor<'a>,
     disk: &'a Mutex<Disk>,
+    disturbance: &'a Disturbance<'a>,
     reader: ReadOnly,
     cost: Cost,
     readings: u32,
@@ -70,15 +80,30 @@ impl<'a> Drive<'a> {
         progress: &'a dyn Progress,
         witness: &'a Witness,
         executor: Executor<'a>,
-        disk: &'a Mutex<Disk>,
+        beside: Beside<'a>,
     ) -> Result<Self> {
+        let Beside { disk, disturbance } = beside;
         let mut reader = instance.reader(Role::Watcher)?;
         let cost = Cost {
             counters: Counters::read(&mut reader)?,
             disk: disk.lock().unwrap_or_else(PoisonError::into_inner).look(),
         };
         let (readings, done, span) = (0, 0, None);
-        Ok(Self { experiment, instance, survey, progress, witness, executor, disk, reader, cost, readings, done, span })
+        Ok(Self {
+            experiment,
+            instance,
+            survey,
+            progress,
+            witness,
+            executor,
+            disk,
+            disturbance,
+            reader,
+            cost,
+            readings,
+            done,
+            span,
+        })
     }
 
     /// From the first statement's begin to the last one's end.
@@ -110,6 +135,7 @@ impl<'a> Drive<'a> {
         let script = self.experiment.script;
         let mut actions = script.actions()?.skip(skip).take(take).peekable();
         let mut well = true;
+        self.disturbance.begin().context("cannot set up what is to go wrong")?;
         let (mut digest, mut slow) = (String::new(), false);
         while let Some(action) = actions.next() {
             self.progress.check()?;
@@ -123,14 +149,24 @@ impl<'a> Drive<'a> {
                 self.tell(statement, total);
             }
             digest.clone_from(&statement.digest);
+            let twin = if changed { self.ask_twin(statement)? } else { None };
+            self.disturbance.before(statement).context("cannot set up what is to go wrong")?;
             let next = actions.peek().and_then(|next| next.as_ref().ok()).map(Action::statement);
-            let ran = self.act(&action, next).map_err(|fault| {
+            let mut ran = self.act(&action, next).map_err(|fault| {
                 let label = match fault.is_connection_lost() {
                     true => self.lost(statement),
                     false => format!("cannot run {} ({})", statement.label(), statement.origin),
                 };
                 self.explain(fault).context(label)
             })?;
+            match twin {
+                Some(Ok(answer)) => ran.twin = Some(answer),
+                Some(Err(why)) => fold.unchecked.push((statement.id.clone(), why)),
+                None => {}
+            }
+            if let Some(window) = self.disturbance.after(statement, &ran)? {
+                fold.set_aside(window);
+            }
             self.done += 1;
             let end = self.witness.clock().now();
             self.span = Some((self.span.map_or(ran.at, |span| span.0), end));
@@ -154,6 +190,21 @@ impl<'a> Drive<'a> {
         Ok(well)
     }
 
+    /// Asks an empty twin what a DDL of a quiet run will do. What the asking cost is nobody's: it is not counted.
+    fn ask_twin(&mut self, statement: &Statement) -> Result<Option<Result<TwinAnswer, String>>> {
+        if self.experiment.loud || self.readings >= READINGS {
+            return Ok(None);
+        }
+        let label = statement.label();
+        let twin =
+            self.executor.twin(statement).with_context(|| format!("the server was lost at the twin of {label}"))?;
+        if twin.is_some() {
+            self.readings += 1;
+            self.cost = self.look().with_context(|| format!("cannot read the server's counters before {label}"))?.0;
+        }
+        Ok(twin)
+    }
+
     /// Runs one action. What a deadlock with a probe undid, outside of any transaction, is run again: the probes are
     /// there to measure, and the upgrade's result must not depend on them.
     fn act(&mut self, action: &Action, next: Option<&Statement>) -> Result<Ran, Fault> {
@@ -168,10 +219,11 @@ impl<'a> Drive<'a> {
                 && ran.transaction.is_none()
                 && ran.outcome.fault().is_some_and(Fault::is_deadlock);
             ran.retries += retries;
-            if !again {
+            if again {
+                retries += 1;
+            } else if !self.disturbance.tries_again(action.statement(), &ran) {
                 return Ok(ran);
             }
-            retries += 1;
         }
     }
 
@@ -206,11 +258,15 @@ impl<'a> Drive<'a> {
         self.finish_cost(fold).with_context(|| format!("cannot read the server's counters before {}", next.label()))
     }
 
-    fn finish_cost(&mut self, fold: &mut Fold) -> Result<()> {
+    /// The counters and the disk as they are now, and the most that the disk held since the last look.
+    fn look(&mut self) -> Result<(Cost, Option<u64>)> {
         let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let highest = disk.take_highest();
-        let now = Cost { counters: Counters::read(&mut self.reader)?, disk: disk.look() };
-        drop(disk);
+        Ok((Cost { counters: Counters::read(&mut self.reader)?, disk: disk.look() }, highest))
+    }
+
+    fn finish_cost(&mut self, fold: &mut Fold) -> Result<()> {
+        let (now, highest) = self.look()?;
         let peak = highest.max(now.disk).zip(self.cost.disk).map(|(peak, before)| peak.saturating_sub(before));
         fold.footprint(self.cost.counters.footprint(&now.counters, peak));
         self.cost = now;

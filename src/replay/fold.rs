@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::group::{Groups, fold, joined};
-use super::record::{Algorithm, DdlLock, Observation, Outcome};
+use super::record::{Algorithm, DdlFacts, DdlLock, MET_A_DEADLOCK, Observation, Outcome, TwinAnswer};
 use crate::execute::record::Ran;
 use crate::sql::record::{Action, Statement};
 use crate::watch::record::{Blocked, Footprint, LockHeld, ProbeKind};
@@ -18,6 +18,11 @@ pub struct Fold {
     pending: VecDeque<(u64, Observation)>,
     groups: Groups,
     loud: bool,
+    /// What was seen of earlier tries of the next statement, whose windows no observation has.
+    tries: Vec<Seen>,
+    aside: Option<u64>,
+    /// Who waited in the window that was set aside.
+    pub behind_aside: Vec<Blocked>,
     /// What could not be seen, by statement.
     pub unchecked: Vec<(String, String)>,
 }
@@ -28,9 +33,14 @@ impl Fold {
         Self { loud, ..Self::default() }
     }
 
+    /// A window that belongs to no statement: what is seen of it is kept for itself.
+    pub fn set_aside(&mut self, window: u64) {
+        self.aside = Some(window);
+    }
+
     /// Some observations still wait for answers.
     pub fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.aside.is_some()
     }
 
     /// Takes in what running an action yielded.
@@ -40,8 +50,7 @@ impl Fold {
             self.unchecked.push((
                 statement.id.clone(),
                 format!(
-                    "it met a deadlock or a lock time-out {} times and was run again: production's own queries may do \
-                     the same to it",
+                    "{MET_A_DEADLOCK} {} times and was run again: production's own queries may do the same to it",
                     ran.retries
                 ),
             ));
@@ -66,11 +75,18 @@ impl Fold {
     /// Finishes what nobody will tell more about; with `all`, everything.
     pub fn settle(&mut self, witness: &Witness, all: bool) {
         for seen in witness.settled(all) {
+            if self.aside == Some(seen.window) {
+                self.aside = None;
+                self.behind_aside = seen.blocked;
+                continue;
+            }
             while self.pending.front().is_some_and(|(window, _)| *window < seen.window) {
                 self.finish_first(None);
             }
             if self.pending.front().is_some_and(|(window, _)| *window == seen.window) {
                 self.finish_first(Some(seen));
+            } else {
+                self.tries.push(seen);
             }
         }
         while all && !self.pending.is_empty() {
@@ -88,7 +104,11 @@ impl Fold {
 
     fn finish_first(&mut self, seen: Option<Seen>) {
         let Some((_, mut observation)) = self.pending.pop_front() else { return };
-        if let Some(seen) = seen {
+        if let Some(mut seen) = seen {
+            for earlier in std::mem::take(&mut self.tries) {
+                join_blocked(&mut seen.blocked, earlier.blocked);
+                seen.failed.extend(earlier.failed);
+            }
             observation.blocked = seen.blocked;
             observation.failed = seen.failed;
             observation.locks.extend(seen.locks);
@@ -104,7 +124,7 @@ impl Fold {
                 }
                 let (seconds, blocked) = (observation.seconds, &observation.blocked);
                 if let Some(ddl) = observation.ddl.as_mut() {
-                    ddl.lock = lock_of(ddl.algorithm, seconds, blocked);
+                    ddl.lock = lock_of(ddl.algorithm, seconds, blocked).or(ddl.lock);
                 }
             }
         }
@@ -126,6 +146,22 @@ impl Fold {
     }
 }
 
+/// Adds who waited behind an earlier try of the same statement.
+fn join_blocked(blocked: &mut Vec<Blocked>, earlier: Vec<Blocked>) {
+    for one in earlier {
+        match blocked.iter_mut().find(|known| known.table == one.table && known.probe == one.probe) {
+            Some(known) => {
+                known.longest_seconds = known.longest_seconds.max(one.longest_seconds);
+                known.total_seconds += one.total_seconds;
+                known.share = known.share.max(one.share);
+                known.waits += one.waits;
+                known.asked += one.asked;
+            }
+            None => blocked.push(one),
+        }
+    }
+}
+
 fn observation(statement: &Statement, ran: Ran) -> Observation {
     Observation {
         statement: statement.clone(),
@@ -140,13 +176,20 @@ fn observation(statement: &Statement, ran: Ran) -> Observation {
         warning_count: ran.warning_count,
         warnings: ran.warnings,
         rows: ran.rows,
-        ddl: ran.ddl,
+        ddl: ran.ddl.map(|ddl| DdlFacts { lock: ddl.lock.or_else(|| lock_by_twin(&ddl, ran.twin.as_ref())), ..ddl }),
+        twin: ran.twin,
         locks: Vec::new(),
         locks_until: None,
         blocked: Vec::new(),
         failed: Vec::new(),
         footprint: Footprint::default(),
     }
+}
+
+/// Which lock a DDL left to others, by its table's empty twin, where that one went the same way.
+fn lock_by_twin(ddl: &DdlFacts, twin: Option<&TwinAnswer>) -> Option<DdlLock> {
+    let alike = |twin: &&TwinAnswer| (twin.algorithm, twin.rebuilds) == (ddl.algorithm, ddl.rebuilds);
+    twin.filter(alike).map(|twin| twin.lock)
 }
 
 /// Which lock a DDL left to others, by who waited for most of it. One too short to tell has none, unless its algorithm

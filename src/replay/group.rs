@@ -59,6 +59,7 @@ fn folds(earlier: &Observation, later: &Observation) -> bool {
         && !later.statement.digest.is_empty()
         && earlier.statement.session == later.statement.session
         && earlier.statement.name == later.statement.name
+        && earlier.statement.ignores == later.statement.ignores
         && ended(earlier)
         && earlier.outcome == later.outcome
         && calm(earlier)
@@ -133,6 +134,7 @@ mod tests {
                     confidence: Confidence::Parsed,
                     why: None,
                 },
+                ignores: Vec::new(),
             },
             count: 1,
             last_id: format!("s{number}"),
@@ -146,6 +148,7 @@ mod tests {
             warnings: Vec::new(),
             rows: RowCounts { affected: 1, examined: Some(1), ..RowCounts::default() },
             ddl: None,
+            twin: None,
             locks: Vec::new(),
             locks_until: None,
             blocked: Vec::new(),

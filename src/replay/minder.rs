@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::disturb::Disturbance;
+use super::knot::Knot;
 use crate::progress::Progress;
+use crate::server::role::Roster;
 use crate::server::session::Writer;
 use crate::watch::footprint::Disk;
 use crate::watch::record::Entry;
@@ -27,15 +30,22 @@ pub struct Minder<'a> {
     pub progress: &'a dyn Progress,
     /// A session to kill from.
     pub keeper: Writer,
+    /// What goes wrong on purpose.
+    pub disturbance: &'a Disturbance<'a>,
+    /// Whose sessions are probes; none where none ask.
+    pub probes: Option<&'a Roster>,
 }
 
 impl Minder<'_> {
-    /// Minds until `stop`.
-    pub fn mind(mut self, stop: &AtomicBool) {
+    /// Minds until `stop`; returns what it had to do, in sentences.
+    pub fn mind(mut self, stop: &AtomicBool) -> Vec<String> {
         let mut look = 0u32;
+        let mut knot = Knot::new(&mut self.keeper);
+        let mut notes = Vec::new();
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK);
             look += 1;
+            self.disturbance.tick(&mut self.keeper);
             if self.progress.interrupted() {
                 for connection in self.witness.sessions().into_keys() {
                     // It may have ended meanwhile; then there is nothing to kill.
@@ -53,8 +63,12 @@ impl Minder<'_> {
             }
             if look.is_multiple_of(10) {
                 self.count_rows();
+                if let Some(roster) = self.probes {
+                    notes.extend(knot.look(&mut self.keeper, roster, self.witness));
+                }
             }
         }
+        notes
     }
 
     fn count_rows(&self) {

@@ -2,10 +2,13 @@
 
 mod conditions;
 mod course;
+pub mod differing;
+mod disturb;
 mod drive;
 pub mod experiment;
 mod fold;
 mod group;
+mod knot;
 mod minder;
 pub mod proof;
 pub mod record;

@@ -7,7 +7,7 @@ use super::record::{
     Upgrade, Verdict,
 };
 use crate::advise::record::{self as advise, Findings, Severity, Trial};
-use crate::replay::record::{DdlFacts, Observation, Outcome, Rehearsal, TableChanges};
+use crate::replay::record::{DdlFacts, Drill, Observation, Outcome, Rehearsal, TableChanges};
 use crate::sql::record::{Action, Kind, TableName};
 use crate::survey::record::{Basis, Survey};
 
@@ -45,6 +45,8 @@ pub struct Input<'a> {
     pub trials: &'a [Trial],
     /// Alternatives that did not: refused, or not reached.
     pub untried: &'a [advise::Alternative],
+    /// What was rehearsed to go wrong.
+    pub drills: &'a [Drill],
     /// What was found.
     pub findings: &'a Findings,
     /// From which severity on a finding fails the run; none: never.
@@ -86,7 +88,7 @@ pub fn build(input: &Input<'_>) -> Report {
         experiments: input.experiments.clone(),
         findings: input.findings.findings.clone(),
         unchecked,
-        drills: Vec::new(),
+        drills: input.drills.to_vec(),
         pools: Vec::new(),
         budget: input.findings.budget.clone(),
         plan: input.plan.clone(),
@@ -170,7 +172,7 @@ fn statement(loud: &Observation, input: &Input<'_>) -> Statement {
         failed: loud.failed.clone(),
         commit_seconds: own.commit_seconds,
         rebuilds: ddl.is_some_and(|ddl: DdlFacts| ddl.rebuilds),
-        lock: ddl.and_then(|ddl| ddl.lock),
+        lock: ddl.and_then(|ddl| ddl.lock).or_else(|| own.ddl.and_then(|ddl| ddl.lock)),
         footprint: own.footprint,
         alternatives: alternatives(&said.id, input),
     }
@@ -203,9 +205,11 @@ fn alternatives(statement: &str, input: &Input<'_>) -> Vec<Alternative> {
 fn of(alternative: &advise::Alternative, trial: Option<&Trial>) -> Alternative {
     Alternative {
         id: alternative.id.clone(),
+        also: alternative.also.clone(),
         title: alternative.title.clone(),
-        script: alternative.actions.iter().map(action).collect(),
+        script: alternative.actions.iter().map(action).chain(alternative.commands.iter().cloned()).collect(),
         seconds: trial.map(|trial| trial.seconds),
+        binlog_bytes: trial.and_then(|trial| sum(trial.quiet.iter().map(|seen| seen.footprint.binlog_bytes))),
         blocked: trial.map(|trial| worst(&trial.loud)).unwrap_or_default(),
         failed: trial
             .map(|trial| trial.loud.iter().flat_map(|seen| seen.failed.iter().cloned()).collect())
@@ -217,6 +221,11 @@ fn of(alternative: &advise::Alternative, trial: Option<&Trial>) -> Alternative {
         completed: trial.map(|trial| trial.completed),
         caveats: alternative.caveats.clone(),
     }
+}
+
+/// The sum; none where nothing was told.
+fn sum(parts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    parts.flatten().reduce(|a, b| a.saturating_add(b))
 }
 
 /// Of each table and probe the longest wait over a trial's actions; intervals and waits add up.

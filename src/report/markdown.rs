@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::record::{Alternative, Report, Verdict};
-use super::verdict;
 use super::wording::{self, NOISE_SECONDS, PROBES};
+use super::{drills, verdict};
 use crate::quantity;
 
 /// Characters of a summary; hosts refuse comments of more than 65,536.
@@ -14,16 +14,20 @@ const STATEMENTS: usize = 20;
 
 /// The report as markdown, at most [`LIMIT`] characters: of findings that do not fit the least severe go first, counted.
 pub fn render(report: &Report) -> String {
+    render_within(report, LIMIT)
+}
+
+/// The same, at most `limit` characters.
+pub fn render_within(report: &Report, limit: usize) -> String {
     let head = head(report);
     let mut tail = tail(report);
-    let mut findings: Vec<String> = wording::by_severity(report)
+    let mut findings: Vec<String> = wording::told_once(report)
         .into_iter()
-        .map(|finding| {
-            let on = finding
-                .statement
-                .as_deref()
-                .map(|id| format!(" on `{}`", tick(&wording::name_of(report, id))))
-                .unwrap_or_default();
+        .map(|(finding, statements)| {
+            let on = match statements.as_slice() {
+                [] => String::new(),
+                ids => format!(" on `{}`", tick(&wording::names_of(report, ids))),
+            };
             let message: String = finding.message.chars().take(2_000).collect();
             format!(
                 "- **{}** `{}`{on}: {}\n",
@@ -41,12 +45,12 @@ pub fn render(report: &Report) -> String {
     let size = |text: &str| text.chars().count();
     // Room for the sentence that counts what was dropped.
     let fixed = size(&head) + size(&title) + 200;
-    if fixed + size(&tail) > LIMIT {
-        let room = LIMIT.saturating_sub(fixed).saturating_sub(60);
+    if fixed + size(&tail) > limit {
+        let room = limit.saturating_sub(fixed).saturating_sub(60);
         tail = tail.chars().take(room).collect::<String>() + "\n\n(cut; report.json has it all)\n";
     }
     let mut used = fixed + size(&tail) + findings.iter().map(|line| size(line)).sum::<usize>();
-    while used > LIMIT
+    while used > limit
         && let Some(line) = findings.pop()
     {
         used -= size(&line);
@@ -184,6 +188,17 @@ fn tail(report: &Report) -> String {
             );
         }
     }
+    if !report.drills.is_empty() {
+        out.push_str("\n### When something goes wrong\n\n");
+        let lines = drills::lines(report);
+        for line in lines.iter().take(30) {
+            let mark = if line.hurts { "⚠️" } else { "✅" };
+            let _ = writeln!(out, "- {mark} **{}**: {}", line.word, prose(&line.text));
+        }
+        if lines.len() > 30 {
+            let _ = writeln!(out, "- and {} more; report.json has them all", lines.len() - 30);
+        }
+    }
     let rest = wording::not_rehearsed(report);
     if !report.unchecked.is_empty() || !rest.is_empty() {
         let count = quantity::counted((report.unchecked.len() + rest.len()) as u64, "thing");
@@ -211,7 +226,7 @@ fn tail(report: &Report) -> String {
 }
 
 /// Text that is no markup: a name or a message of others cannot break a table or open a tag.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -226,6 +241,6 @@ fn prose(text: &str) -> String {
 }
 
 /// Text between backticks, in a table too.
-fn tick(text: &str) -> String {
+pub(super) fn tick(text: &str) -> String {
     text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " ")
 }

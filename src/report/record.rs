@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::advise::record::{BudgetLine, Finding, Unchecked};
-use crate::replay::record::{Algorithm, DdlLock, Proof, Warning};
+use crate::replay::record::{Algorithm, DdlLock, Drill, Proof, Warning};
 use crate::server::fault::Fault;
 use crate::server::flavor::Flavor;
 use crate::sql::record::{Kind, TableName};
@@ -57,7 +57,7 @@ pub struct Report {
     /// What nobody looked at, and why.
     pub unchecked: Vec<Unchecked>,
     /// What was rehearsed to go wrong. Empty: no drill ran.
-    pub drills: Vec<Value>,
+    pub drills: Vec<Drill>,
     /// The application's pools. Empty: no workload ran.
     pub pools: Vec<Value>,
     /// The budget held against what was seen.
@@ -250,12 +250,18 @@ pub struct Rows {
 pub struct Alternative {
     /// `truncate`, `swap`, `batches`.
     pub id: String,
+    /// Ids of the statements right after it that it stands in for as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// One line for people.
     pub title: String,
     /// What it runs; batches as one entry that says so.
     pub script: Vec<String>,
     /// Its own time; none when it was not tried.
     pub seconds: Option<f64>,
+    /// Binary log that it wrote, in its quiet run; none when it was not tried, or nobody could tell.
+    #[serde(default)]
+    pub binlog_bytes: Option<u64>,
     /// Who waited.
     pub blocked: Vec<Blocked>,
     /// Who failed instead of waiting.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::record::{Report, SCHEMA_VERSION};
+use super::record::{Report, SCHEMA_VERSION, Verdict};
 use super::{markdown, text};
 use crate::advise::record::{Finding, Severity};
 
@@ -136,8 +136,9 @@ fn a_summary_of_five_thousand_statements_fits_and_counts_what_it_dropped() {
                 rule: "blocked-writes".to_owned(),
                 severity: if number == 4_999 { Severity::Error } else { Severity::Info },
                 statement: Some(one.id.clone()),
-                message: said.to_owned(),
+                message: format!("{said} (of {number} rows)"),
                 evidence: Default::default(),
+                place: None,
             });
             one
         })
@@ -149,4 +150,45 @@ fn a_summary_of_five_thousand_statements_fits_and_counts_what_it_dropped() {
     assert!(kept > 50, "what fits is there");
     assert!(summary.contains(&format!("{} more findings, the least severe, did not fit", 5_000 - kept)));
     assert!(summary.contains("4,980 more statements blocked less and took less"));
+}
+
+#[test]
+fn what_is_said_of_many_statements_is_said_once() {
+    let mut report = zdz();
+    let ids: Vec<String> = report.statements.iter().take(8).map(|one| one.id.clone()).collect();
+    report.findings = ids
+        .iter()
+        .map(|id| Finding {
+            rule: "not-understood".to_owned(),
+            severity: Severity::Warning,
+            statement: Some(id.clone()),
+            message: "may touch anything".to_owned(),
+            evidence: Default::default(),
+            place: None,
+        })
+        .collect();
+    let text = text::render(&report, false);
+    assert_eq!(text.matches("not-understood on").count(), 1, "{text}");
+    assert!(text.contains("and 2 more: may touch"), "{text}");
+    assert!(text.contains("8 warnings"), "all are counted");
+    assert_eq!(markdown::render(&report).matches("may touch anything").count(), 1);
+}
+
+#[test]
+fn a_wait_that_the_machine_makes_by_itself_is_no_verdict() {
+    let mut report = zdz();
+    report.verdict = Verdict::Pass;
+    report.findings.clear();
+    report.budget.clear();
+    let longest = |report: &Report| {
+        report.statements.iter().flat_map(|one| &one.blocked).map(|one| one.longest_seconds).fold(0.0, f64::max)
+    };
+    let mut noise = report.statements[10].blocked[0].clone();
+    noise.longest_seconds = longest(&report);
+    report.noise = vec![noise];
+    let verdict = super::verdict::sentences(&report);
+    assert!(
+        verdict.starts_with("PASS: no statement kept a probe waiting longer than one waited while nothing ran"),
+        "{verdict}"
+    );
 }

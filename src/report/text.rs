@@ -1,8 +1,9 @@
 //! A report for a terminal: the verdict first, then who waits for what, then why and what to do instead.
 
+use super::page::{Page, wrap};
 use super::record::{Report, Verdict};
 pub use super::text_table::terminal_width;
-use super::{text_table, verdict, wording};
+use super::{drills, text_table, verdict, wording};
 use crate::advise::record::Severity;
 use crate::quantity;
 use crate::watch::record::ProbeKind;
@@ -24,39 +25,12 @@ pub fn render_for(report: &Report, colour: bool, width: u16) -> String {
     text_table::statements(report, &mut page);
     text_table::alternatives(report, &mut page);
     findings(report, &mut page);
+    what_goes_wrong(report, &mut page);
     budget(report, &mut page);
     phases(report, &mut page);
     unchecked(report, &mut page);
     files(report, &mut page);
     page.out
-}
-
-/// What is written so far.
-pub(super) struct Page {
-    pub(super) out: String,
-    pub(super) colour: bool,
-    pub(super) width: u16,
-}
-
-impl Page {
-    fn paint(&self, text: &str, code: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    pub(super) fn title(&mut self, text: &str) {
-        let text = self.paint(text, "1");
-        self.out.push_str(&format!("\n{text}\n"));
-    }
-
-    /// A paragraph, wrapped, with a mark before its first line.
-    pub(super) fn item(&mut self, mark: &str, code: &str, text: &str) {
-        let indent = mark.chars().count() + 1;
-        let room = usize::from(self.width).saturating_sub(indent + 2).max(30);
-        for (index, line) in wrap(text, room).into_iter().enumerate() {
-            let before = if index == 0 { format!("{} ", self.paint(mark, code)) } else { " ".repeat(indent) };
-            self.out.push_str(&format!("  {before}{line}\n"));
-        }
-    }
 }
 
 fn head(report: &Report, page: &mut Page) {
@@ -90,18 +64,36 @@ fn findings(report: &Report, page: &mut Page) {
         return;
     }
     page.title(&format!("Findings: {}", wording::counts(&findings)));
-    for finding in findings.iter().take(LINES) {
+    let told = wording::told_once(report);
+    for (finding, statements) in told.iter().take(LINES) {
         let code = match finding.severity {
             Severity::Error => "31",
             Severity::Warning => "33",
             Severity::Info => "36",
         };
-        let on = finding.statement.as_deref().map(|id| format!(" on {}", wording::name_of(report, id)));
+        let on = match statements.as_slice() {
+            [] => String::new(),
+            ids => format!(" on {}", wording::names_of(report, ids)),
+        };
         let mark = format!("{:<7}", wording::severity(finding.severity));
-        page.item(&mark, code, &format!("{}{}: {}", finding.rule, on.unwrap_or_default(), finding.message));
+        page.item(&mark, code, &format!("{}{}: {}", finding.rule, on, finding.message));
     }
-    if findings.len() > LINES {
-        page.out.push_str(&format!("  and {} more; report.json has them all\n", findings.len() - LINES));
+    if told.len() > LINES {
+        page.out.push_str(&format!("  and {} more; report.json has them all\n", told.len() - LINES));
+    }
+}
+
+fn what_goes_wrong(report: &Report, page: &mut Page) {
+    if report.drills.is_empty() {
+        return;
+    }
+    page.title("When something goes wrong");
+    let lines = drills::lines(report);
+    for line in lines.iter().take(LINES) {
+        page.item(&format!("{:<8}", line.word), if line.hurts { "33" } else { "32" }, &line.text);
+    }
+    if lines.len() > LINES {
+        page.out.push_str(&format!("  and {} more; report.json has them all\n", lines.len() - LINES));
     }
 }
 
@@ -178,21 +170,4 @@ fn files(report: &Report, page: &mut Page) {
     for (what, path) in &report.files {
         page.item(&format!("{what:<widest$}"), "36", path);
     }
-}
-
-/// Lines of at most `width` characters, broken at spaces.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines
 }

@@ -2,8 +2,8 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, presets};
 
+use super::page::Page;
 use super::record::{Report, Statement};
-use super::text::Page;
 use super::wording::{self, NOISE_SECONDS, PROBES};
 use crate::quantity;
 use crate::watch::record::{Blocked, Failed};

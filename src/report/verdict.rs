@@ -1,20 +1,36 @@
 //! A report in two sentences: the worst that the upgrade does, and what to do instead.
 
 use super::record::{Report, Statement, Verdict};
-use super::wording::{NOISE_SECONDS, label, one_line, proof};
+use super::wording::{NOISE_SECONDS, floor, label, one_line, proof};
 use crate::advise::record::{Finding, Severity};
 use crate::quantity;
 use crate::watch::record::ProbeKind;
 
 /// The whole in two sentences: the worst that it does, and what to do instead.
 pub fn sentences(report: &Report) -> String {
+    let Spoken { word, harm, better } = spoken(report);
+    format!("{word}: {harm}.{}", better.map(|better| format!(" {better}")).unwrap_or_default())
+}
+
+/// A verdict in its parts.
+pub struct Spoken {
+    /// `PASS` or `FAIL`.
+    pub word: &'static str,
+    /// The worst that it does, without a full stop.
+    pub harm: String,
+    /// What to do instead, a sentence.
+    pub better: Option<String>,
+}
+
+/// The same in its parts, for those who set them apart.
+pub fn spoken(report: &Report) -> Spoken {
     let word = match report.verdict {
         Verdict::Pass => "PASS",
         Verdict::Fail => "FAIL",
     };
     if let Some(failed) = report.statements.iter().find(|statement| statement.error.is_some()) {
         let error = failed.error.as_ref().map(ToString::to_string).unwrap_or_default();
-        return format!("{word}: {} fails with {error}.", label(failed));
+        return Spoken { word, harm: format!("{} fails with {error}", label(failed)), better: None };
     }
     let errors: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     let accused =
@@ -29,7 +45,7 @@ pub fn sentences(report: &Report) -> String {
     let finding = worst.and_then(|worst| errors.iter().find(|one| one.statement.as_ref() == Some(&worst.id)));
     let over = report.budget.iter().find(|line| !line.ok);
     let harm = match (worst, finding, over) {
-        (Some(worst), _, _) if longest(worst) >= NOISE_SECONDS => {
+        (Some(worst), _, _) if longest(worst) > floor(report) => {
             format!("{} blocks {} for up to {}", said(worst), victims(worst), quantity::seconds(longest(worst)))
         }
         (Some(worst), Some(finding), _) => format!("{}: {}", said(worst), first_part(&finding.message)),
@@ -38,6 +54,10 @@ pub fn sentences(report: &Report) -> String {
         }
         _ => match errors.first() {
             Some(finding) => first_part(&finding.message).to_owned(),
+            None if floor(report) > NOISE_SECONDS => format!(
+                "no statement kept a probe waiting longer than one waited while nothing ran, {}",
+                quantity::seconds(floor(report))
+            ),
             None => "no statement kept a probe waiting for 50 ms or more".to_owned(),
         },
     };
@@ -45,7 +65,7 @@ pub fn sentences(report: &Report) -> String {
         let (_, advice) = finding?.message.split_once("; ")?;
         Some(format!("Instead: {advice}."))
     });
-    format!("{word}: {harm}.{}", better.map(|better| format!(" {better}")).unwrap_or_default())
+    Spoken { word, harm, better }
 }
 
 /// A statement's name with the beginning of its text, where the name is not the text's own.

@@ -1,5 +1,7 @@
 //! The words and the choices that every rendering shares: cells, which statements to show, remarks.
 
+use std::collections::BTreeMap;
+
 use super::record::{Alternative, Report, Statement};
 use crate::advise::record::{Finding, Severity};
 use crate::quantity;
@@ -287,6 +289,35 @@ pub fn by_severity(report: &Report) -> Vec<&Finding> {
     findings
 }
 
+/// Findings, worst first, what is said of several statements once: with all of their ids, in the report's order.
+pub fn told_once(report: &Report) -> Vec<(&Finding, Vec<&str>)> {
+    let mut told: Vec<(&Finding, Vec<&str>)> = Vec::new();
+    let mut places: BTreeMap<(&str, Severity, &str), usize> = BTreeMap::new();
+    for finding in by_severity(report) {
+        let key = (finding.rule.as_str(), finding.severity, finding.message.as_str());
+        let place = *places.entry(key).or_insert(told.len());
+        if place == told.len() {
+            told.push((finding, Vec::new()));
+        }
+        told[place].1.extend(finding.statement.as_deref());
+    }
+    told
+}
+
+/// Statements by name: `s6 ×5, s11, s12 and 9 more`; empty for none.
+pub fn names_of(report: &Report, ids: &[&str]) -> String {
+    const NAMED: usize = 6;
+    let named: Vec<String> = ids.iter().take(NAMED).map(|id| name_of(report, id)).collect();
+    let more = ids.len().saturating_sub(NAMED);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{tail}", named.join(", "))
+}
+
+/// The longest wait while nothing ran, in seconds, and at least what a healthy server does anyway: below it nothing is told.
+pub fn floor(report: &Report) -> f64 {
+    report.noise.iter().map(|one| one.longest_seconds).fold(NOISE_SECONDS, f64::max)
+}
+
 /// The severity's word.
 pub fn severity(severity: Severity) -> &'static str {
     match severity {
@@ -301,6 +332,8 @@ pub fn not_rehearsed(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     if report.drills.is_empty() {
         lines.push("kills and rollbacks, restarts, lost connections: no drill ran".to_owned());
+    } else {
+        lines.push("restarts of the server in the middle of the upgrade".to_owned());
     }
     if report.pools.is_empty() {
         lines.push(

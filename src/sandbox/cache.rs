@@ -15,10 +15,12 @@ use super::store;
 use crate::progress::Progress;
 
 /// Part of every digest: a store made by another version of this code is not reused.
-const FORMAT: &str = "rehearse store 1";
+const FORMAT: &str = "rehearse store 2";
 /// The most that all entries take: bytes, and percent of the disk.
 const MOST_BYTES: u64 = 30 << 30;
 const MOST_PERCENT: u64 = 30;
+/// What is to be known of an entry's store, a line each.
+const NOTES: &str = "notes";
 /// An entry that is being written.
 const UNBORN: &str = ".new-";
 
@@ -33,6 +35,16 @@ impl Entry {
     /// The store.
     pub(super) fn data(&self) -> PathBuf {
         self.directory.join("data")
+    }
+
+    /// What is to be known of the store, as its filling said.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn notes(&self) -> Result<Vec<String>> {
+        let path = self.directory.join(NOTES);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(text.lines().map(str::to_owned).collect())
     }
 }
 
@@ -76,13 +88,19 @@ pub(super) fn find(cache: &Path, name: &str) -> Result<Option<Entry>> {
 ///
 /// # Errors
 /// When the disk has no room, or cannot be written.
-pub(super) fn keep(cache: &Path, name: &str, store: &Path, owner: Owner, progress: &dyn Progress) -> Result<Entry> {
+pub(super) fn keep(
+    cache: &Path,
+    name: &str,
+    (store, notes): (&Path, &[String]),
+    owner: Owner,
+    progress: &dyn Progress,
+) -> Result<Entry> {
     let stores = cache.join("stores");
     fs::create_dir_all(&stores).with_context(|| format!("cannot create {}", stores.display()))?;
     prune(&stores, store::size(store)?, progress);
     let unborn = stores.join(format!("{UNBORN}{name}-{:08x}", rand::random::<u32>()));
     fs::create_dir(&unborn).with_context(|| format!("cannot create {}", unborn.display()))?;
-    let written = write(&unborn, store, owner);
+    let written = write(&unborn, store, notes, owner);
     let directory = stores.join(name);
     let renamed = written.and_then(|shared| match fs::rename(&unborn, &directory) {
         Ok(()) => Ok(Some(Entry { directory, _shared: shared })),
@@ -98,11 +116,13 @@ pub(super) fn keep(cache: &Path, name: &str, store: &Path, owner: Owner, progres
     }
 }
 
-fn write(unborn: &Path, store: &Path, owner: Owner) -> Result<File> {
+fn write(unborn: &Path, store: &Path, notes: &[String], owner: Owner) -> Result<File> {
     let path = unborn.join("lock");
     let file = OpenOptions::new().create_new(true).append(true).open(&path);
     let file = file.with_context(|| format!("cannot create {}", path.display()))?;
     file.try_lock_shared().with_context(|| format!("cannot lock {}", path.display()))?;
+    let lines: String = notes.iter().map(|note| format!("{}\n", note.replace('\n', " "))).collect();
+    fs::write(unborn.join(NOTES), lines).context("cannot write the notes of a store")?;
     store::copy(store, &unborn.join("data"), owner)?;
     Ok(file)
 }
@@ -174,13 +194,15 @@ mod tests {
         fs::create_dir(&live).expect("a directory");
         fs::write(live.join("ibdata1"), "rows").expect("a file");
         assert!(find(cache.path(), "x").expect("an answer").is_none());
-        let kept = keep(cache.path(), "x", &live, us(), &Silent).expect("an entry");
-        let again = keep(cache.path(), "x", &live, us(), &Silent).expect("the same entry");
+        let notes = ["app.t: left empty".to_owned()];
+        let kept = keep(cache.path(), "x", (&live, &notes), us(), &Silent).expect("an entry");
+        let again = keep(cache.path(), "x", (&live, &[]), us(), &Silent).expect("the same entry");
         assert_eq!(kept.data(), again.data());
         assert!(!remove_unused(&kept.directory, &Silent));
         drop((kept, again));
         let found = find(cache.path(), "x").expect("an answer").expect("the entry");
         assert_eq!(fs::read_to_string(found.data().join("ibdata1")).expect("the file"), "rows");
+        assert_eq!(found.notes().expect("the notes"), notes);
         drop(found);
         assert!(remove_unused(&cache.path().join("stores/x"), &Silent));
         assert!(find(cache.path(), "x").expect("an answer").is_none());

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use testcontainers::bollard;
+use testcontainers::bollard::exec::{CreateExecOptions, StartExecOptions};
 use testcontainers::bollard::query_parameters::{
     KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -163,6 +164,26 @@ impl Server {
             image = image.with_env_var(name, value);
         }
         image.start()
+    }
+
+    /// Starts a command beside the server, in its container and as its user, and answers with the command's id.
+    pub(super) fn execute(&self, words: &[String]) -> Result<String> {
+        let Some(container) = &self.container else { bail!("the container of {} is not there", self.image) };
+        let mut cmd = vec!["/bin/sh".to_owned(), "-c".to_owned()];
+        cmd.extend(words.iter().cloned());
+        let options = CreateExecOptions { cmd: Some(cmd), ..CreateExecOptions::default() };
+        let detached = StartExecOptions { detach: true, ..StartExecOptions::default() };
+        let started = self.docker.runtime.block_on(async {
+            let id = self.docker.client.create_exec(container.id(), options).await?.id;
+            self.docker.client.start_exec(&id, Some(detached)).await.map(|_| id)
+        });
+        started.with_context(|| format!("cannot run a command in the container of {}", self.image))
+    }
+
+    /// True while a command that [`execute`](Self::execute) started still runs.
+    pub(super) fn still_executes(&self, id: &str) -> Result<bool> {
+        let found = self.docker.runtime.block_on(self.docker.client.inspect_exec(id));
+        Ok(found.context("cannot inspect a command of the container")?.running == Some(true))
     }
 
     /// Kills it, and waits until its process is gone.

@@ -9,7 +9,7 @@ use std::fmt;
 use anyhow::{Context, Result, bail};
 
 use super::applied;
-use super::instance::Instance;
+use super::instance::{Fill, Instance};
 use super::settings::Carried;
 use crate::server::address::Address;
 use crate::server::fault::Fault;
@@ -199,10 +199,10 @@ fn variable(session: &mut ReadOnly, name: &str) -> Result<Option<String>, Fault>
 }
 
 /// Fills the server, and notes which databases are ours, so that the next run knows them; also when `fill` fails.
-pub(super) fn fill(instance: &Instance, fill: &mut dyn FnMut(&Instance) -> Result<()>) -> Result<()> {
+pub(super) fn fill(instance: &Instance, fill: &mut Fill<'_>) -> Result<Vec<String>> {
     let filled = fill(instance);
     let noted = note_ours(instance).with_context(|| format!("cannot note our databases in {MARKER}.ours"));
-    filled.and(noted)
+    filled.and_then(|notes| noted.map(|()| notes))
 }
 
 fn note_ours(instance: &Instance) -> Result<()> {

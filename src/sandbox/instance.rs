@@ -27,6 +27,9 @@ pub struct Instance {
     pub(super) process: Option<Started>,
 }
 
+/// Fills a fresh server, and answers with what is to be known of its store whenever it is used, in sentences.
+pub type Fill<'a> = dyn FnMut(&Instance) -> anyhow::Result<Vec<String>> + 'a;
+
 impl Instance {
     /// Opens a session that may write.
     ///

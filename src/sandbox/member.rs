@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::client::{Call, Ended, Place};
 use super::engine::Engine;
 use super::instance::{Instance, tail_of, tail_of_file};
 use super::launch::{Launch, Owner};
 use super::lease::Lease;
 use super::settings::Carried;
 use super::started::Started;
-use super::{applied, container, options, process, store};
+use super::{applied, client, container, options, process, store};
 use crate::progress::{Progress, Unit};
 use crate::server::ability::Ability;
 use crate::server::address::Address;
@@ -264,6 +265,21 @@ impl Member {
             bail!("the server did not shut down completely\n{}", self.tail());
         }
         Ok(())
+    }
+
+    /// Runs a program of the server's own kit; none when there is none.
+    pub(super) fn call(&self, call: &Call, progress: &dyn Progress) -> Result<Option<Ended>> {
+        let (flavor, desk) = (self.instance.flavor, client::desk(&self.launch)?);
+        client::clear(&desk)?;
+        let place = match &self.runner {
+            Runner::Container(server) => {
+                Place::Container(server, server.execute(&client::words(&self.launch, flavor, None, call)?)?)
+            }
+            Runner::Process(server) => {
+                client::start(&self.launch, &client::words(&self.launch, flavor, Some(server.binary()), call)?)?
+            }
+        };
+        client::wait(&desk, place, || self.instance.is_alive(), progress)
     }
 
     /// Replaces the stopped server's store by a copy of another.

@@ -6,6 +6,7 @@
 
 mod applied;
 mod cache;
+pub mod client;
 mod container;
 pub mod engine;
 pub mod existing;
@@ -25,13 +26,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use self::client::{Call, Ended};
 use self::engine::Engine;
-pub use self::instance::Instance;
+pub use self::instance::{Fill, Instance};
 use self::launch::Owner;
 use self::lease::Lease;
 use self::member::Member;
 use self::settings::Machine;
-pub use self::settings::{Clamped, NotCarried};
+pub use self::settings::{Clamped, NotCarried, same};
 use crate::progress::{Progress, Unit};
 use crate::server::address::Address;
 use crate::server::flavor::Flavor;
@@ -85,6 +87,8 @@ pub struct Facts {
     pub clamped: Vec<Clamped>,
     /// The store came filled from the cache.
     pub seeded_from_cache: bool,
+    /// What is to be known of the store, as its filling said, also when it came from the cache.
+    pub notes: Vec<String>,
 }
 
 /// A store kept aside. Dropping it removes it.
@@ -142,11 +146,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When no engine is to be had, the server does not come up, or `fill` fails; the reason names the object.
-    pub fn prepare(
-        request: &Request,
-        fill: &mut dyn FnMut(&Instance) -> Result<()>,
-        progress: &dyn Progress,
-    ) -> Result<Self> {
+    pub fn prepare(request: &Request, fill: &mut Fill<'_>, progress: &dyn Progress) -> Result<Self> {
         if let Kind::Existing(address) = &request.kind {
             return Self::take_existing(address, request, fill);
         }
@@ -163,21 +163,23 @@ impl Sandbox {
         let cached = if request.keep_cache { cache::find(&root, &entry)? } else { None };
         let seeded_from_cache = cached.is_some();
         let started = |error: anyhow::Error| error.context(format!("cannot start {name}"));
+        let notes;
         let base = match cached {
             Some(cached) => {
                 progress.stage("copying the store from the cache", Unit::Waiting, None);
                 member.put_back(&cached.data())?;
+                notes = cached.notes()?;
                 Base::Cached(cached)
             }
             None => {
                 member.start(&lease, progress).map_err(started)?;
-                fill(&member.instance).map_err(|error| member.explain(error))?;
+                notes = fill(&member.instance).map_err(|error| member.explain(error))?;
                 member.forget_filling()?;
                 member.stop_clean(progress)?;
                 progress.stage("keeping the filled store", Unit::Waiting, None);
                 let (data, owner) = (member.launch.data(), member.launch.owner);
                 if request.keep_cache {
-                    Base::Cached(cache::keep(&root, &entry, &data, owner, progress)?)
+                    Base::Cached(cache::keep(&root, &entry, (&data, &notes), owner, progress)?)
                 } else {
                     Base::Kept(Checkpoint::take(&lease, 0, &data, owner)?)
                 }
@@ -192,19 +194,16 @@ impl Sandbox {
             not_carried: member.carried.not_carried.clone(),
             clamped: member.carried.clamped.clone(),
             seeded_from_cache,
+            notes,
         };
         Ok(Self { server: Server::Own(Box::new(Own { member, base, checkpoints: 0, lease })), facts })
     }
 
-    fn take_existing(
-        address: &Address,
-        request: &Request,
-        fill: &mut dyn FnMut(&Instance) -> Result<()>,
-    ) -> Result<Self> {
+    fn take_existing(address: &Address, request: &Request, fill: &mut Fill<'_>) -> Result<Self> {
         let instance = existing::prove(address, request.flavor.as_ref(), &request.settings)?;
         let mut carried = settings::carry(&request.settings, Machine::here());
         existing::settle(&instance, &mut carried).with_context(|| format!("cannot set up {address}"))?;
-        existing::fill(&instance, fill)?;
+        let notes = existing::fill(&instance, fill)?;
         let facts = Facts {
             kind: "existing",
             flavor: instance.flavor,
@@ -213,6 +212,7 @@ impl Sandbox {
             not_carried: carried.not_carried,
             clamped: carried.clamped,
             seeded_from_cache: false,
+            notes,
         };
         Ok(Self { server: Server::Existing(Box::new(instance)), facts })
     }
@@ -268,6 +268,34 @@ impl Sandbox {
     /// As [`rewind`](Self::rewind).
     pub fn rewind_to(&mut self, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<()> {
         self.put_back(&checkpoint.directory, progress)
+    }
+
+    /// The directory whose files the programs of [`call`](Self::call) read and write. Stays over rewinds; what needs to be
+    /// read there must be readable for every user.
+    ///
+    /// # Errors
+    /// When it cannot be made; and for an existing server.
+    pub fn desk(&mut self) -> Result<PathBuf> {
+        client::desk(&self.own()?.member.launch)
+    }
+
+    /// Runs a program of the server's own kit against it: the image's own, or the one beside the server's binary or in
+    /// `PATH`. None when there is none of this vendor.
+    ///
+    /// # Errors
+    /// When it cannot be run or the server dies meanwhile; when the person asked to stop; and for an existing server.
+    /// That the program itself fails is an [`Ended`] with its exit code.
+    pub fn call(&mut self, call: &Call, progress: &dyn Progress) -> Result<Option<Ended>> {
+        self.own()?.member.call(call, progress)
+    }
+
+    /// Kills the server, dead already or not, and starts it again on the store that it left: a crash and its recovery.
+    ///
+    /// # Errors
+    /// When it does not come up again; and for an existing server.
+    pub fn restart(&mut self, progress: &dyn Progress) -> Result<()> {
+        self.own()?.member.kill()?;
+        self.start(progress)
     }
 
     fn own(&mut self) -> Result<&mut Own> {

@@ -26,6 +26,11 @@ impl Server {
         Self { binary: binary.to_owned(), child: None, output: None }
     }
 
+    /// The server's binary.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Starts it, and returns its process; none when it ended at once.
     pub(super) fn start(&mut self, launch: &Launch) -> Result<Option<Started>> {
         let path = launch.root.join("log").join("output.log");

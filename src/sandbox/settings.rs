@@ -196,7 +196,7 @@ fn bytes(value: &str) -> Option<u64> {
 }
 
 /// True when two values of a setting mean the same: letter case, ON for 1, 128M for bytes, flags in any order.
-pub(super) fn same(one: &str, other: &str) -> bool {
+pub fn same(one: &str, other: &str) -> bool {
     let plain = |value: &str| match value.trim().to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" => "1".to_owned(),
         "off" | "false" | "no" => "0".to_owned(),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::expect::Expect;
-use crate::advise::record::{Allowance, Budget};
+use crate::advise::record::{Allowance, Budget, Severity};
 use crate::quantity::{Count, Rate, Span};
 use crate::server::flavor::Flavor;
 
@@ -41,20 +41,69 @@ pub struct Scenario {
     /// Placeholders of the upgrade's text and what they stand for (`#__: zdz_`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+    /// Ways that the plan is to take for statements, by name or id: an alternative's id, or `as-written`
+    /// (`tracking-delete: batches`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub choose: BTreeMap<String, String>,
     /// Tables to be probed besides those that the upgrade touches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probe: Vec<String>,
     /// The application beside the upgrade.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<Workload>,
+    /// False: nothing is rehearsed to go wrong, as with `--no-drills`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drills: Option<bool>,
     /// What the upgrade may do to the application.
     pub budget: Budget,
     /// Findings that somebody accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<Allowance>,
+    /// Severities of rules, over their own: `{drop-table: error}`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub severity: BTreeMap<String, Severity>,
+    /// What `rehearse check` looks at.
+    #[serde(skip_serializing_if = "Check::is_default")]
+    pub check: Check,
+    /// What holds in one environment only, over the rest; chosen with `--environment`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, Self>,
     /// What `rehearse test` holds the run to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
+}
+
+/// What `rehearse check` looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Check {
+    /// Folders or files of migrations; none: all that are recognised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathBuf>,
+    /// Statements on tables of so many rows are rehearsed, whatever the rules say; 10,000 when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rehearse_from: Option<Count>,
+    /// Commands that print the SQL of migrations that are programs: by the framework (`django`), or by the folder whose
+    /// files are such migrations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub print: BTreeMap<String, Printer>,
+}
+
+/// A command that prints the SQL of one migration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Printer {
+    /// It and its arguments, which no shell reads; `{path}`, `{name}` and their like are filled.
+    pub command: Vec<String>,
+    /// Where it runs: the folder of the file in which it stands.
+    #[serde(skip)]
+    pub home: PathBuf,
+}
+
+impl Check {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The server to rehearse on.

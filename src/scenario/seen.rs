@@ -166,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_nobody_named_is_a_miss_where_nothing_else_may_be_found() {
+        let missed = misses(r#"{"nothing_else": true, "findings": {"table-rebuild": []}}"#);
+        assert_eq!(missed, ["delete-all-rows finds tracking-delete, which is not expected"]);
+        assert!(misses(r#"{"nothing_else": true, "findings": {"delete-all-rows": ["s10"]}}"#).is_empty());
+        assert!(misses(r#"{"nothing_else": true, "perhaps": {"delete-all-rows": ["s10"]}}"#).is_empty());
+    }
+
+    #[test]
     fn what_holds_gives_no_miss() {
         let expect = r#"{"verdict": "fail", "findings": {"delete-all-rows": ["tracking-delete"]},
             "chosen": {"tracking-delete": "swap"},

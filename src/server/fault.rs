@@ -23,7 +23,7 @@ impl Fault {
 
     /// The session can no longer be used.
     pub fn is_connection_lost(&self) -> bool {
-        matches!(self.number, 0 | 1053 | 1152 | 1159 | 1160 | 1161 | 1927 | 2006 | 2013)
+        matches!(self.number, 0 | 1053 | 1152 | 1159 | 1160 | 1161 | 1927 | 2006 | 2013 | 3169 | 4031)
     }
 
     /// 1205: a metadata lock or a row lock was waited for too long; the number does not tell which (measured).

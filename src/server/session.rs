@@ -55,6 +55,8 @@ impl Link {
             .db_name(address.database.as_ref())
             .prefer_socket(false)
             .tcp_connect_timeout(Some(timeout))
+            // Firewalls forget connections on which nothing comes for minutes, as while an ALTER runs.
+            .tcp_keepalive_time_ms(Some(60_000))
             .connect_attrs(Some([("program_name", format!("rehearse-{}", role.name()))].into()));
         let options = match &address.endpoint {
             Endpoint::Socket(path) => options.socket(Some(path.to_string_lossy())),

@@ -1,5 +1,6 @@
 //! The clauses of ALTER TABLE, CREATE INDEX and DROP INDEX, split and classed from their tokens.
 
+use crate::sql::column_definition::{columns, key_parts};
 use crate::sql::record::{AlterClass, AlterClause};
 use crate::sql::token::TokenKind;
 use crate::sql::tokens::Tokens;
@@ -23,7 +24,7 @@ pub fn clauses(tokens: &Tokens<'_>, from: usize) -> Vec<AlterClause> {
             if end > first {
                 clause_starts = first;
                 let (class, object) = class(tokens, first, end);
-                clauses.push(AlterClause { class, text: tokens.text_of(first, end).to_owned(), object });
+                clauses.push(detailed(tokens, first, end, AlterClause::new(class, tokens.text_of(first, end), object)));
                 first = end;
             }
         }
@@ -38,8 +39,10 @@ pub fn index_clauses(
     object: Option<String>,
     options: usize,
 ) -> Vec<AlterClause> {
-    let text = tokens.text_of(0, tokens.len()).to_owned();
-    let mut clauses = vec![AlterClause { class, text, object }];
+    let text = tokens.text_of(0, tokens.len());
+    let on = (0..options).find(|at| tokens.is(*at, "ON")).unwrap_or(0);
+    let parts = key_parts(tokens, on, options);
+    let mut clauses = vec![AlterClause { parts, ..AlterClause::new(class, text, object) }];
     for at in options..tokens.len() {
         let class = match tokens.at(at).to_ascii_uppercase().as_str() {
             "ALGORITHM" => AlterClass::Algorithm,
@@ -47,9 +50,46 @@ pub fn index_clauses(
             _ => continue,
         };
         let end = (at + 2 + usize::from(tokens.is_symbol(at + 1, "="))).min(tokens.len());
-        clauses.push(AlterClause { class, text: tokens.text_of(at, end).to_owned(), object: None });
+        clauses.push(AlterClause::new(class, tokens.text_of(at, end), None));
     }
     clauses
+}
+
+/// The elements and options of `CREATE TABLE t (…) options`, as the clauses that would add them to an empty table; the list
+/// opens at token `open`.
+pub fn definition_clauses(tokens: &Tokens<'_>, open: usize) -> Vec<AlterClause> {
+    let close = tokens.after_parenthesis(open);
+    let mut clauses = Vec::new();
+    for (first, last) in tokens.parts(open + 1, close.saturating_sub(1)) {
+        let (class, object) = add(tokens, first, last);
+        // What defines a column reads past the ADD before it: here a parenthesis or a comma.
+        let clause = AlterClause::new(class, tokens.text_of(first, last), object);
+        clauses.push(detailed(tokens, first - 1, last, clause));
+    }
+    for (mut first, last) in tokens.parts(close, tokens.len()) {
+        if table_option(tokens, first).is_none() && !tokens.are(first, &["PARTITION", "BY"]) {
+            break; // [AS] SELECT …
+        }
+        for end in option_starts(tokens, first, last).into_iter().chain([last]).filter(|end| *end > 0) {
+            let (class, object) = class(tokens, first, end);
+            clauses.push(AlterClause::new(class, tokens.text_of(first, end), object));
+            first = end;
+        }
+    }
+    clauses
+}
+
+/// The clause with the columns and keys that it defines.
+fn detailed(tokens: &Tokens<'_>, first: usize, last: usize, mut clause: AlterClause) -> AlterClause {
+    use AlterClass::*;
+    match clause.class {
+        AddColumn | ModifyColumn => clause.columns = columns(tokens, first, last),
+        AddIndex | AddUnique | AddFulltext | AddSpatial | AddPrimaryKey | AddForeignKey => {
+            clause.parts = key_parts(tokens, first, last);
+        }
+        _ => {}
+    }
+    clause
 }
 
 /// Where, inside one comma-separated part, further table options begin.

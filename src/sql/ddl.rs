@@ -1,6 +1,6 @@
 //! Statements on definitions: what they create, alter, drop and rename.
 
-use crate::sql::alter::{clauses, index_clauses};
+use crate::sql::alter::{clauses, definition_clauses, index_clauses};
 use crate::sql::effect::Scan;
 use crate::sql::record::{AlterClass, Effect, Kind};
 use crate::sql::tables::reads;
@@ -112,6 +112,9 @@ fn create_table(tokens: &Tokens<'_>, at: usize, object: usize, database: &str) -
     }
     if (after..tokens.len()).any(|at| tokens.is(at, "SELECT")) {
         scan.effect.writes.insert(table.clone());
+    }
+    if tokens.is_symbol(after, "(") && !tokens.is_any(after + 1, &["LIKE", "SELECT", "WITH"]) {
+        scan.effect.clauses = definition_clauses(tokens, after);
     }
     scan.effect.reads.extend(body);
     referenced(tokens, after, database, &mut scan.effect);

@@ -5,6 +5,7 @@
 
 mod alter;
 mod client_command;
+mod column_definition;
 mod compound;
 mod ddl;
 pub mod digest;
@@ -14,11 +15,13 @@ mod parse;
 mod placeholder;
 pub mod read;
 pub mod record;
+pub mod retarget;
 mod rewrite;
 pub mod script;
+pub mod sent;
 pub mod session_state;
 pub mod split;
 mod tables;
-mod token;
-mod tokens;
+pub(crate) mod token;
+pub(crate) mod tokens;
 mod window;

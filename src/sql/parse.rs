@@ -1,9 +1,11 @@
-//! sqlparser, kept behind a wall: its own thread with a large stack, limits on what it gets, and only plain values out.
+//! sqlparser, kept behind a wall: its own thread with a large stack for what is not short, limits on what it gets, and only
+//! plain values out.
 //!
 //! A chain of some thousand operators overflows an ordinary stack, which ends the process (measured on 0.63).
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -19,6 +21,9 @@ const LONGEST: usize = 1 << 20;
 
 /// Operators that may be chained.
 const MOST_OPERATORS: usize = 2_000;
+
+/// Bytes, and operators and brackets, of a text that any stack can take: the others are not worth handing over.
+const SHORT: (usize, usize) = (500, 12);
 
 /// What a parsed statement names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +50,10 @@ pub fn parse(text: String, operators: usize) -> Result<Tree, String> {
     }
     if operators > MOST_OPERATORS {
         return Err(format!("it chains more than {MOST_OPERATORS} operators"));
+    }
+    let brackets = text.bytes().filter(|byte| *byte == b'(').count();
+    if text.len() <= SHORT.0 && operators + brackets <= SHORT.1 {
+        return catch_unwind(|| parse_here(&text)).unwrap_or_else(|_| Err("the parser gave up".to_owned()));
     }
     let mut worker = WORKER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let answer = ask(&mut worker, text);

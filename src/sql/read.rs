@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::server::flavor::Flavor;
 use crate::sql::effect::{Scan, scan};
 use crate::sql::parse::parse;
-use crate::sql::record::{AlterClass, Confidence, Kind, Reading, TableName};
+use crate::sql::record::{AlterClass, Confidence, Kind, Reading, Statement, TableName};
 use crate::sql::rewrite::rewrite;
 use crate::sql::tables::references;
+use crate::sql::token::{Lexer, TokenKind};
 use crate::sql::tokens::Tokens;
 
 /// Look-alikes that are remembered.
@@ -19,6 +20,19 @@ pub fn read(text: &str, database: &str, flavor: Flavor) -> Reading {
     let scanned = scan(&tokens, 0, database);
     let verdict = judge(&tokens, &scanned, database);
     verdict.on(scanned)
+}
+
+/// The byte at which a quote or comment opens that is not closed; none when all are.
+pub fn unclosed(statement: &Statement, flavor: Flavor) -> Option<usize> {
+    // The scan has met it, and said why it read no further.
+    if !matches!(statement.reading.confidence, Confidence::Scanned | Confidence::Unknown) {
+        return None;
+    }
+    let broken = Lexer::new(&statement.text, flavor).find(|token| token.kind == TokenKind::Broken)?;
+    let rest = &statement.text[broken.start as usize..];
+    // `x'`, `_utf8mb4'`: the quote is what is not closed.
+    let quote = rest.find(['\'', '"', '`', '/']).unwrap_or(0);
+    Some(broken.start as usize + quote)
 }
 
 /// What the parser said of statements on rows, by digest: their look-alikes need not be parsed again.
@@ -136,25 +150,27 @@ fn missed(tokens: &Tokens<'_>, scanned: &Scan, database: &str, relations: BTreeS
         return Vec::new();
     }
     let known = scanned.effect.tables();
-    let mut called: Vec<String> = Vec::new();
-    for list in [true, false] {
-        let found = references(tokens, scanned.verb + 1, tokens.len(), database, list);
-        called.extend(found.into_iter().filter_map(|reference| reference.alias));
-    }
-    let table = |parts: Vec<String>| match <[String; 2]>::try_from(parts) {
-        Ok([database, table]) => Some(TableName { database, table }),
-        Err(parts) => match <[String; 1]>::try_from(parts) {
-            Ok([table]) if !called.iter().any(|alias| alias.eq_ignore_ascii_case(&table)) => {
-                Some(TableName::new(database, table))
-            }
-            _ => None,
-        },
+    let named = |parts: Vec<String>| match <[String; 2]>::try_from(parts) {
+        Ok([database, table]) => Some((TableName { database, table }, false)),
+        Err(parts) => <[String; 1]>::try_from(parts).ok().map(|[table]| (TableName::new(database, table), true)),
     };
-    relations
+    let mut missed: Vec<(TableName, bool)> = relations
         .into_iter()
-        .filter_map(table)
-        .filter(|table| !known.contains(table) && !table.table.eq_ignore_ascii_case("DUAL"))
-        .collect()
+        .filter_map(named)
+        .filter(|(table, _)| !known.contains(table) && !table.table.eq_ignore_ascii_case("DUAL"))
+        .collect();
+    // Aliases are dear to find, and most statements have nothing left that could be one.
+    if missed.iter().any(|(_, is_bare)| *is_bare) {
+        let mut called: Vec<String> = Vec::new();
+        for list in [true, false] {
+            let found = references(tokens, scanned.verb + 1, tokens.len(), database, list);
+            called.extend(found.into_iter().filter_map(|reference| reference.alias));
+        }
+        missed.retain(|(table, is_bare)| {
+            !is_bare || !called.iter().any(|alias| alias.eq_ignore_ascii_case(&table.table))
+        });
+    }
+    missed.into_iter().map(|(table, _)| table).collect()
 }
 
 #[cfg(test)]

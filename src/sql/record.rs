@@ -4,117 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-/// A table (or view) by database and name, unquoted, as the server stores it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TableName {
-    /// The database; empty only where a script named none and none was in use.
-    pub database: String,
-    /// The table.
-    pub table: String,
-}
+mod column;
+mod ignore;
+mod name;
 
-impl TableName {
-    /// A name from its two parts.
-    pub fn new(database: impl Into<String>, table: impl Into<String>) -> Self {
-        Self { database: database.into(), table: table.into() }
-    }
-
-    /// `` `db`.`table` ``, as SQL wants it; `` `table` `` alone when there is no database.
-    pub fn quoted(&self) -> String {
-        if self.database.is_empty() {
-            quote_identifier(&self.table)
-        } else {
-            format!("{}.{}", quote_identifier(&self.database), quote_identifier(&self.table))
-        }
-    }
-
-    /// Reads what a person types: `table`, `db.table`, `` `db`.`my table` ``; without a database, `default` is it.
-    ///
-    /// # Errors
-    /// A sentence on what is wrong with the text.
-    pub fn parse(text: &str, default: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut chars = text.trim().chars().peekable();
-        loop {
-            let mut part = String::new();
-            match chars.peek() {
-                Some(&quote @ ('`' | '"')) => {
-                    chars.next();
-                    loop {
-                        match chars.next() {
-                            None => return Err(format!("the quote in '{text}' is not closed")),
-                            Some(c) if c == quote => {
-                                if chars.peek() != Some(&quote) {
-                                    break;
-                                }
-                                chars.next();
-                                part.push(quote);
-                            }
-                            Some(c) => part.push(c),
-                        }
-                    }
-                }
-                _ => {
-                    while let Some(c) = chars.next_if(|c| *c != '.') {
-                        part.push(c);
-                    }
-                }
-            }
-            if part.is_empty() {
-                return Err(format!("'{text}' is no table name: write table or database.table"));
-            }
-            parts.push(part);
-            match chars.next() {
-                None => break,
-                Some('.') => {}
-                Some(_) => return Err(format!("'{text}' goes on after its closing quote")),
-            }
-        }
-        let mut parts = parts.into_iter();
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(table), None, None) => Ok(Self::new(default, table)),
-            (Some(database), Some(table), None) => Ok(Self::new(database, table)),
-            _ => Err(format!("'{text}' has too many parts: write table or database.table")),
-        }
-    }
-}
-
-impl fmt::Display for TableName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |name: &str| !name.is_empty() && !name.contains(['.', '`', '"', ' ']);
-        if self.database.is_empty() {
-            f.write_str(&self.table)
-        } else if plain(&self.database) && plain(&self.table) {
-            write!(f, "{}.{}", self.database, self.table)
-        } else {
-            f.write_str(&self.quoted())
-        }
-    }
-}
-
-impl Serialize for TableName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for TableName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?, "").map_err(serde::de::Error::custom)
-    }
-}
-
-/// `` `name` ``, backticks in it doubled.
-pub fn quote_identifier(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-/// `'text'` with quotes and backslashes escaped; for sessions whose sql_mode lacks NO_BACKSLASH_ESCAPES.
-pub fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
+pub use column::{ColumnDefinition, ColumnKey, Generated, KeyPart, Place, values_of};
+pub use ignore::Ignore;
+pub use name::{TableName, quote_identifier, quote_text};
 
 /// Where a statement stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -123,6 +21,14 @@ pub struct Origin {
     pub file: String,
     /// Line of the statement's first character, from 1.
     pub line: u64,
+    /// Character of that line, from 1; 0 where nobody counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub column: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 impl fmt::Display for Origin {
@@ -279,6 +185,19 @@ pub struct AlterClause {
     pub text: String,
     /// The column, index, constraint or partition it names, where it names one.
     pub object: Option<String>,
+    /// The columns that it defines: ADD, MODIFY, CHANGE.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnDefinition>,
+    /// The parts of the key that it adds: an index, a primary or a foreign key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<KeyPart>,
+}
+
+impl AlterClause {
+    /// A clause that defines no column and no key.
+    pub fn new(class: AlterClass, text: impl Into<String>, object: Option<String>) -> Self {
+        Self { class, text: text.into(), object, columns: Vec::new(), parts: Vec::new() }
+    }
 }
 
 /// The classes of ALTER clauses that behave differently.
@@ -353,7 +272,8 @@ pub struct Effect {
     pub condition: Option<(usize, usize)>,
     /// UPDATE: byte span of the assignments in the text (without the word SET).
     pub assignments: Option<(usize, usize)>,
-    /// ALTER TABLE, CREATE INDEX, DROP INDEX: the clauses in order.
+    /// ALTER TABLE, CREATE INDEX, DROP INDEX: the clauses in order. CREATE TABLE: what adds each of its columns and keys, then
+    /// its options.
     pub clauses: Vec<AlterClause>,
     /// CREATE … TEMPORARY or a name known to be temporary: no other session can see it.
     pub temporary: bool,
@@ -404,6 +324,9 @@ pub struct Statement {
     pub digest: String,
     /// What it says.
     pub reading: Reading,
+    /// Findings that `-- rehearse: ignore …` before it accepts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignores: Vec<Ignore>,
 }
 
 impl Statement {
@@ -450,28 +373,12 @@ impl Action {
             Self::Walk(walk) => &walk.statement,
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn table_names_are_read_as_people_type_them() {
-        let parse = |text| TableName::parse(text, "app");
-        assert_eq!(parse("users"), Ok(TableName::new("app", "users")));
-        assert_eq!(parse("zdz.tracking"), Ok(TableName::new("zdz", "tracking")));
-        assert_eq!(parse("`my db`.`a.b`"), Ok(TableName::new("my db", "a.b")));
-        assert_eq!(parse("order items"), Ok(TableName::new("app", "order items")));
-        for bad in ["", "a.b.c", "`a", "`a`b", "a."] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_table_name_reads_back_from_its_display() {
-        for name in [TableName::new("app", "t"), TableName::new("my db", "a.b`c"), TableName::new("", "t")] {
-            assert_eq!(TableName::parse(&name.to_string(), ""), Ok(name));
+    /// That statement, taken out.
+    pub fn into_statement(self) -> Statement {
+        match self {
+            Self::Once(statement) => statement,
+            Self::Walk(walk) => walk.statement,
         }
     }
 }

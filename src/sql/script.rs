@@ -1,6 +1,6 @@
 //! An upgrade as a stream of actions over files, a text or a list. The one file of this folder that reads files.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,30 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
+use crate::problem::nearest;
 use crate::server::flavor::Flavor;
 use crate::sql::digest::{digest, short_hex};
 use crate::sql::placeholder::{Substitute, unfilled};
 use crate::sql::read::{Alike, read_like};
-use crate::sql::record::{Action, Confidence, Kind, Origin, Reading, Statement, TableName};
-use crate::sql::session_state::used_database;
+use crate::sql::record::{Action, Ignore, Origin, Statement};
 use crate::sql::split::{Piece, Splitter, Text};
 use crate::sql::token::Lexer;
+
+pub mod folder;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+mod listing;
+mod order;
+mod sections;
+mod session;
+
+pub use listing::files_of;
+use sections::Sections;
+use session::Session;
+
+/// The name by which the standard input is asked for.
+pub const STDIN: &str = "-";
 
 /// How deep SOURCE may nest.
 const DEEPEST_SOURCE: usize = 16;
@@ -35,6 +51,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Script {
     content: Content,
+    left_out: Vec<(PathBuf, &'static str)>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,37 +62,44 @@ enum Content {
 }
 
 impl Script {
-    /// A script of these files, one after the other; of a directory its `*.sql` files in the order of their names.
+    /// A script of these files, one after the other; of a directory what [`files_of`] picks. Of a file what runs: no down
+    /// section of a migration. [`STDIN`] is the standard input, which can be read only once.
     ///
     /// # Errors
     /// A file that cannot be opened, a directory without any `.sql` file.
     pub fn from_files(paths: &[PathBuf], options: Options) -> Result<Self> {
-        let mut files = Vec::new();
+        let (mut files, mut left_out) = (Vec::new(), Vec::new());
         for path in paths {
             if path.is_dir() {
                 let found = files_of(path)?;
-                if found.is_empty() {
-                    bail!("the directory {} holds no .sql file", path.display());
+                if found.files.is_empty() {
+                    bail!("the directory {} holds no .sql file that would run", path.display());
                 }
-                files.extend(found);
+                files.extend(found.files);
+                left_out.extend(found.left_out);
             } else {
                 files.push(path.clone());
             }
         }
-        for file in &files {
+        for file in files.iter().filter(|file| !is_stdin(file)) {
             open(file)?;
         }
-        Ok(Self { content: Content::Files(files, options) })
+        Ok(Self { content: Content::Files(files, options), left_out })
     }
 
     /// A script of this text; `name` stands for the file in origins.
     pub fn from_text(name: impl Into<String>, text: &str, options: Options) -> Self {
-        Self { content: Content::Text(name.into(), text.to_owned(), options) }
+        Self { content: Content::Text(name.into(), text.to_owned(), options), left_out: Vec::new() }
     }
 
     /// A script of these actions.
     pub fn from_actions(actions: Vec<Action>) -> Self {
-        Self { content: Content::Actions(actions) }
+        Self { content: Content::Actions(actions), left_out: Vec::new() }
+    }
+
+    /// Files of its directories that it leaves out, and why.
+    pub fn left_out(&self) -> &[(PathBuf, &'static str)] {
+        &self.left_out
     }
 
     /// The actions in order.
@@ -115,8 +139,8 @@ impl Script {
                 let mut session = 1;
                 for text in self.pieces(options) {
                     let (_, text) = text?;
-                    session =
-                        text.remarks.iter().filter_map(|remark| session_of(remark)).next_back().unwrap_or(session);
+                    let mut named = text.remarks.iter().filter_map(|remark| session_of(&remark.text));
+                    session = named.next_back().unwrap_or(session);
                     add(session, &text.text);
                 }
             }
@@ -137,6 +161,24 @@ impl Script {
         }
     }
 
+    /// What the script accepts of findings (`-- rehearse: ignore …`), in order, each with its file.
+    ///
+    /// # Errors
+    /// As [`Script::actions`].
+    pub fn ignores(&self) -> Result<Vec<(String, Ignore)>> {
+        let (Content::Files(_, options) | Content::Text(_, _, options)) = &self.content else { return Ok(Vec::new()) };
+        let mut ignores = Vec::new();
+        for text in self.pieces(options) {
+            let (file, text) = text?;
+            for remark in &text.remarks {
+                if let Some(("ignore", given)) = remark.text.split_once(char::is_whitespace) {
+                    ignores.push((file.clone(), Ignore::read(given, remark.line)));
+                }
+            }
+        }
+        Ok(ignores)
+    }
+
     fn pieces<'a>(&'a self, options: &'a Options) -> Pieces<'a> {
         let inputs = match &self.content {
             Content::Files(files, _) => files.iter().map(|file| Input::File(file)).collect(),
@@ -147,17 +189,8 @@ impl Script {
     }
 }
 
-/// The `*.sql` files of a directory in the order of their names.
-fn files_of(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = directory.read_dir().with_context(|| format!("cannot read the directory {}", directory.display()))?;
-    let mut files = BTreeSet::new();
-    for entry in entries {
-        let path = entry.with_context(|| format!("cannot read the directory {}", directory.display()))?.path();
-        if path.is_file() && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
-            files.insert(path);
-        }
-    }
-    Ok(files.into_iter().collect())
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new(STDIN)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -193,6 +226,7 @@ impl<'a> Pieces<'a> {
         } else {
             Box::new(Substitute::new(reader, &self.options.variables))
         };
+        let reader: Box<dyn Read + 'a> = Box::new(Sections::new(reader));
         let splitter = Splitter::new(reader, name.clone());
         self.open.push(Open { name, splitter });
     }
@@ -222,9 +256,11 @@ impl<'a> Pieces<'a> {
                 match self.inputs.pop_front() {
                     None => return Ok(None),
                     Some(Input::Text(name, text)) => self.push(name.to_owned(), Box::new(text.as_bytes())),
+                    Some(Input::File(path)) if is_stdin(path) => {
+                        self.push("<stdin>".to_owned(), Box::new(std::io::stdin().lock()));
+                    }
                     Some(Input::File(path)) => {
-                        let file = open(path)?;
-                        self.push(path.display().to_string(), Box::new(file));
+                        self.push(path.display().to_string(), Box::new(open(path)?));
                     }
                 }
                 continue;
@@ -235,6 +271,9 @@ impl<'a> Pieces<'a> {
                 Some(Piece::Statement(text)) => return Ok(Some((open.name.clone(), text))),
                 Some(Piece::Source { file, line }) => self.source(&file, line)?,
                 None => {
+                    if let Some(left) = open.splitter.leftover().find(|remark| remark.text.starts_with("ignore")) {
+                        bail!("{}:{}: no statement follows `rehearse: {}`", open.name, left.line, left.text);
+                    }
                     let done = self.open.pop();
                     // The client's delimiter outlives the file that set it.
                     if let (Some(done), Some(outer)) = (done, self.open.last_mut()) {
@@ -263,15 +302,6 @@ fn session_of(remark: &str) -> Option<u32> {
     remark.strip_prefix("session").and_then(|number| number.trim().parse().ok())
 }
 
-/// What a session has when a statement is read.
-#[derive(Clone, Default)]
-struct Session {
-    database: String,
-    temporary: BTreeSet<TableName>,
-    /// The sql_mode that changes what quotes mean, once a SET named it.
-    odd_quotes: Option<&'static str>,
-}
-
 /// Reads pieces into statements.
 struct Statements<'a> {
     pieces: Pieces<'a>,
@@ -293,19 +323,27 @@ impl<'a> Statements<'a> {
             return Err(anyhow!("{file}:{line}: the placeholder '{placeholder}' has no value")
                 .context(format!("say what it stands for: --var '{placeholder}=VALUE'.")));
         }
-        let mut name = None;
+        let (mut name, mut ignores) = (None, Vec::new());
         for remark in &piece.remarks {
-            match remark.split_once(char::is_whitespace) {
-                Some(("name", given)) => name = Some(given.trim().to_owned()),
-                Some(("session", _)) => {
-                    let bad = || format!("{file}:{}: '{remark}' names no session: write `session 2`", piece.line);
-                    self.session = session_of(remark).filter(|session| *session > 0).with_context(bad)?;
+            let (word, given) = remark.text.split_once(char::is_whitespace).unwrap_or((&remark.text, ""));
+            let place = || format!("{file}:{}", remark.line);
+            match word {
+                "name" => name = Some(given.trim().to_owned()),
+                "session" => {
+                    let bad = || format!("{}: '{}' names no session: write `session 2`", place(), remark.text);
+                    self.session = session_of(&remark.text).filter(|session| *session > 0).with_context(bad)?;
                 }
-                _ => {}
+                "ignore" => ignores.push(Ignore::read(given, remark.line)),
+                other => {
+                    if let Some(near) = nearest(other, ["name", "session", "ignore"]) {
+                        return Err(anyhow!("{}: there is no remark `rehearse: {other}`", place())
+                            .context(format!("hint: Did you mean `rehearse: {near}`?")));
+                    }
+                }
             }
         }
         self.count += 1;
-        let fresh = || Session { database: self.options.database.clone(), ..Session::default() };
+        let fresh = || Session::of(&self.options.database);
         let session = self.sessions.entry(self.session).or_insert_with(fresh);
         let digest = digest(&piece.text);
         let mut reading = read_like(&piece.text, &session.database, self.options.flavor, &digest, &mut self.alike);
@@ -314,53 +352,12 @@ impl<'a> Statements<'a> {
             id: format!("s{}", self.count),
             name,
             text: piece.text,
-            origin: Origin { file, line: piece.line },
+            origin: Origin { file, line: piece.line, column: piece.column },
             session: self.session,
             digest,
             reading,
+            ignores,
         })
-    }
-}
-
-impl Session {
-    /// Marks what is on temporary tables alone, and keeps the database and the temporary tables up to date.
-    fn follow(&mut self, text: &str, reading: &mut Reading) {
-        if let Some(mode) = self.odd_quotes
-            && matches!(reading.confidence, Confidence::Parsed | Confidence::Rewritten)
-        {
-            reading.confidence = Confidence::Scanned;
-            reading.why = Some(format!("sql_mode {mode} may change what its quotes mean"));
-        }
-        let effect = &mut reading.effect;
-        match reading.kind {
-            Kind::Set => {
-                let upper = text.to_ascii_uppercase();
-                if upper.contains("SQL_MODE") {
-                    self.odd_quotes = ["ANSI", "NO_BACKSLASH_ESCAPES"].into_iter().find(|mode| upper.contains(mode));
-                }
-            }
-            Kind::Use => {
-                if let Some(database) = used_database(text) {
-                    self.database = database;
-                }
-            }
-            Kind::CreateTable if effect.temporary => self.temporary.extend(effect.defines.iter().cloned()),
-            _ if !self.temporary.is_empty() => {
-                let mut touched = BTreeSet::new();
-                for set in [&effect.writes, &effect.empties, &effect.defines, &effect.drops] {
-                    touched.extend(set.iter());
-                }
-                touched.extend(effect.renames.keys());
-                effect.temporary |= !touched.is_empty() && touched.is_subset(&self.temporary.iter().collect());
-                self.temporary.retain(|table| !effect.drops.contains(table));
-                for (from, to) in &effect.renames {
-                    if self.temporary.remove(from) {
-                        self.temporary.insert(to.clone());
-                    }
-                }
-            }
-            _ => {}
-        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! Streams: only the current statement is held. Inside an executed comment the client splits too, and so do we.
 
 mod commands;
+#[cfg(fuzzing)]
+mod fuzzing;
 
 use std::io::Read;
 
@@ -17,6 +19,9 @@ use crate::sql::window::Window;
 
 /// Bytes that are looked ahead at a special character: the longest is `/*M!999999\-`; a delimiter may be as long.
 const AHEAD: usize = 64;
+
+/// Bytes of a comment that are looked at for a remark.
+const LONGEST_REMARK: usize = 1024;
 
 /// What a script is cut into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +46,19 @@ pub struct Text {
     pub offset: u64,
     /// Line of its first character, from 1.
     pub line: u64,
-    /// The `rehearse: …` remarks in the comments before it, without that word.
-    pub remarks: Vec<String>,
+    /// Character of that line, from 1.
+    pub column: u64,
+    /// The `rehearse: …` remarks in the comments before it.
+    pub remarks: Vec<Remark>,
+}
+
+/// A comment that is meant for us: `-- rehearse: …` or `/* rehearse: … */`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What follows `rehearse:`.
+    pub text: String,
+    /// The line it ends on.
+    pub line: u64,
 }
 
 /// Cuts what it reads.
@@ -51,7 +67,7 @@ pub struct Splitter<R> {
     finished: bool,
     delimiter: Vec<u8>,
     special: [bool; 256],
-    remarks: Vec<String>,
+    remarks: Vec<Remark>,
     /// Only white space stands before `at` on its line.
     fresh_line: bool,
     /// One-letter commands in the middle of the statement, from its start: these bytes are left out.
@@ -81,6 +97,11 @@ impl<R: Read> Splitter<R> {
         for byte in [b'\'', b'"', b'`', b'#', b'-', b'/', b'\\', delimiter.first().copied().unwrap_or(b';')] {
             self.special[usize::from(byte)] = true;
         }
+    }
+
+    /// Remarks after which no statement came.
+    pub fn leftover(&self) -> impl Iterator<Item = &Remark> {
+        self.remarks.iter()
     }
 
     /// The delimiter in force.
@@ -136,7 +157,7 @@ impl<R: Read> Splitter<R> {
             match rest {
                 [] => return Ok(false),
                 [0xef, 0xbb, 0xbf, ..] if self.window.offset == 0 && self.window.at == 0 => self.window.at += 3,
-                [byte, ..] if byte.is_ascii_whitespace() => {
+                [byte @ (b'\t'..=b'\r' | b' '), ..] => {
                     self.fresh_line |= *byte == b'\n';
                     self.window.at += 1;
                 }
@@ -163,7 +184,7 @@ impl<R: Read> Splitter<R> {
             let rest = &self.window.buffer[self.window.at..];
             let found = memchr::memchr(b'\n', rest);
             let length = found.unwrap_or(rest.len());
-            head.extend_from_slice(&rest[..length.min(1024usize.saturating_sub(head.len()))]);
+            head.extend_from_slice(&rest[..length.min(LONGEST_REMARK.saturating_sub(head.len()))]);
             self.window.at += length;
             self.window.start = self.window.at;
             if found.is_some() || self.window.at_end {
@@ -171,20 +192,32 @@ impl<R: Read> Splitter<R> {
             }
             self.window.need(1)?;
         }
-        let comment = String::from_utf8_lossy(&head);
-        let comment = comment.trim_start_matches(['#', '-']).trim();
-        if let Some(remark) = comment.strip_prefix("rehearse:") {
-            self.remarks.push(remark.trim().to_owned());
-        }
+        self.note(&head);
         Ok(())
     }
 
+    /// Keeps what the comment that ended at `at` remarks.
+    fn note(&mut self, comment: &[u8]) {
+        if memchr::memmem::find(comment, b"rehearse:").is_none() {
+            return;
+        }
+        let comment = String::from_utf8_lossy(comment);
+        if let Some(text) = comment.trim_start_matches(['#', '-', '/', '*']).trim_start().strip_prefix("rehearse:") {
+            let line = self.window.line_of(self.window.at);
+            self.remarks.push(Remark { text: text.trim().to_owned(), line });
+        }
+    }
+
     fn block_comment(&mut self) -> Result<()> {
+        self.window.need(LONGEST_REMARK)?;
         self.window.at += 2;
         loop {
             let rest = &self.window.buffer[self.window.at..];
             if let Some(found) = memchr::memmem::find(rest, b"*/") {
+                // A remark is short; of a longer comment the beginning may be gone.
+                let comment = rest[..found.min(LONGEST_REMARK)].to_vec();
                 self.window.at += found + 2;
+                self.note(&comment);
                 return Ok(());
             }
             if self.window.at_end {
@@ -316,6 +349,7 @@ impl<R: Read> Splitter<R> {
     /// Cuts the statement out.
     fn give(&mut self, end: usize) -> Result<Next> {
         let line = self.window.line_of(self.window.start);
+        let column = self.window.column_of(self.window.start);
         let mut bytes = Vec::with_capacity(end - self.window.start);
         let mut from = self.window.start;
         for (first, last) in std::mem::take(&mut self.holes) {
@@ -335,7 +369,13 @@ impl<R: Read> Splitter<R> {
             }
         };
         let offset = self.window.offset + self.window.start as u64;
-        Ok(Next::Piece(Piece::Statement(Text { text, offset, line, remarks: std::mem::take(&mut self.remarks) })))
+        Ok(Next::Piece(Piece::Statement(Text {
+            text,
+            offset,
+            line,
+            column,
+            remarks: std::mem::take(&mut self.remarks),
+        })))
     }
 }
 

@@ -112,7 +112,7 @@ impl<'a> Lexer<'a> {
         loop {
             let rest = &self.bytes[self.position..];
             match rest {
-                [byte, ..] if byte.is_ascii_whitespace() || *byte == 0x0b || *byte == 0 => self.position += 1,
+                [b'\t'..=b'\r' | b' ' | 0, ..] => self.position += 1,
                 [b'#', ..] => self.skip_line(),
                 [b'-', b'-', ..] if is_dash_comment(rest) => self.skip_line(),
                 [b'*', b'/', ..] if self.in_executed => {

@@ -67,12 +67,23 @@ impl<'a> Tokens<'a> {
 
     /// Token `at` is this keyword, in any case.
     pub fn is(&self, at: usize, keyword: &str) -> bool {
-        self.kind(at) == Some(TokenKind::Word) && self.at(at).eq_ignore_ascii_case(keyword)
+        self.is_any(at, &[keyword])
     }
 
-    /// Token `at` is one of these keywords.
+    /// Token `at` is one of these keywords. Reading a statement asks this more often than anything else: most words are told
+    /// apart by their length.
     pub fn is_any(&self, at: usize, keywords: &[&str]) -> bool {
-        keywords.iter().any(|keyword| self.is(at, keyword))
+        let Some(token) = self.list.get(at) else { return false };
+        if !matches!(token.kind, TokenKind::Word) {
+            return false;
+        }
+        let length = (token.end - token.start) as usize;
+        for keyword in keywords {
+            if keyword.len() == length && self.slice(token).eq_ignore_ascii_case(keyword) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The tokens from `at` on are these keywords.

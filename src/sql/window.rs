@@ -27,9 +27,13 @@ pub struct Window<R> {
     pub at_end: bool,
     /// Bytes that may be held from `start` on.
     pub longest: usize,
+    /// Bytes read at once.
+    pub chunk: usize,
     /// Line of `counted`.
     line: u64,
     counted: usize,
+    /// A place in the input, on `line`, and how many characters of that line come before it.
+    mark: (u64, u64),
 }
 
 impl<R: Read> Window<R> {
@@ -44,8 +48,10 @@ impl<R: Read> Window<R> {
             offset: 0,
             at_end: false,
             longest: LONGEST_STATEMENT,
+            chunk: CHUNK,
             line: 1,
             counted: 0,
+            mark: (0, 0),
         }
     }
 
@@ -58,8 +64,8 @@ impl<R: Read> Window<R> {
     }
 
     fn fill(&mut self) -> Result<()> {
-        if self.start > 0 && self.buffer.capacity() - self.buffer.len() < CHUNK {
-            self.count_lines(self.start);
+        if self.start > 0 && self.buffer.capacity() - self.buffer.len() < self.chunk {
+            self.column_of(self.start);
             self.buffer.drain(..self.start);
             if self.buffer.capacity() > 64 * CHUNK && self.buffer.len() < CHUNK {
                 self.buffer.shrink_to(4 * CHUNK);
@@ -77,7 +83,7 @@ impl<R: Read> Window<R> {
                 self.longest
             );
         }
-        let read = self.reader.by_ref().take(CHUNK as u64).read_to_end(&mut self.buffer);
+        let read = self.reader.by_ref().take(self.chunk as u64).read_to_end(&mut self.buffer);
         let read = read.with_context(|| format!("cannot read {}", self.file))?;
         self.at_end = read == 0;
         Ok(())
@@ -85,7 +91,11 @@ impl<R: Read> Window<R> {
 
     fn count_lines(&mut self, to: usize) {
         if to > self.counted {
-            self.line += memchr::memchr_iter(b'\n', &self.buffer[self.counted..to]).count() as u64;
+            let counted = &self.buffer[self.counted..to];
+            self.line += memchr::memchr_iter(b'\n', counted).count() as u64;
+            if let Some(last) = memchr::memrchr(b'\n', counted) {
+                self.mark = (self.offset + (self.counted + last) as u64 + 1, 0);
+            }
             self.counted = to;
         }
     }
@@ -94,5 +104,15 @@ impl<R: Read> Window<R> {
     pub fn line_of(&mut self, position: usize) -> u64 {
         self.count_lines(position);
         self.line
+    }
+
+    /// The character of its line that `position` is, from 1; positions must not go back.
+    pub fn column_of(&mut self, position: usize) -> u64 {
+        self.count_lines(position);
+        let (place, before) = self.mark;
+        let from = place.saturating_sub(self.offset) as usize;
+        let passed = self.buffer.get(from..position).map_or(0, |bytes| String::from_utf8_lossy(bytes).chars().count());
+        self.mark = (self.offset + position.max(from) as u64, before + passed as u64);
+        self.mark.1 + 1
     }
 }

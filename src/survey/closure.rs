@@ -130,7 +130,7 @@ fn follow_keys(survey: &Survey, names: &Names, found: &mut Found) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::survey::record::{FORMAT, ForeignKeyFacts, ServerFacts, TableFacts, TriggerFacts};
+    use crate::survey::record::{ForeignKeyFacts, ServerFacts, TableFacts, TriggerFacts};
 
     fn name(table: &str) -> TableName {
         TableName::new("app", table)
@@ -173,18 +173,6 @@ mod tests {
             touches: vec![name(into)],
         };
         Survey {
-            format: FORMAT.into(),
-            taken: None,
-            server: ServerFacts {
-                flavor: "mysql:9.7".parse().expect("a flavour"),
-                version: String::new(),
-                uuid: None,
-                host: None,
-                settings: BTreeMap::new(),
-                long_transactions: vec![],
-                plugins: vec![],
-            },
-            databases: BTreeMap::new(),
             tables: [
                 (name("users"), table(&[])),
                 (name("orders"), table(&[("users", "CASCADE")])),
@@ -201,9 +189,7 @@ mod tests {
             ]
             .into(),
             triggers: [(name("a"), trigger("orders", "audit")), (name("b"), trigger("audit", "log"))].into(),
-            routines: BTreeMap::new(),
-            sequences: BTreeMap::new(),
-            gaps: vec![],
+            ..Survey::empty(ServerFacts::of("mysql:9.7".parse().expect("a flavour")))
         }
     }
 

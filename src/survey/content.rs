@@ -45,7 +45,7 @@ pub fn sums(reader: &mut ReadOnly, name: &TableName, columns: &[ColumnFacts]) ->
 
 /// A column as text or bytes that are equal only for equal values: text in one character set, FLOAT with all its digits
 /// (16777216 and 16777215 print the same otherwise), bytes as they are.
-fn comparable(column: &ColumnFacts) -> String {
+pub fn comparable(column: &ColumnFacts) -> String {
     let quoted = quote_identifier(&column.name);
     match column.data_type.as_str() {
         "float" => format!("{quoted} + 0e0"),

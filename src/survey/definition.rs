@@ -47,6 +47,18 @@ pub fn diff(left: &str, right: &str) -> String {
     TextDiff::from_lines(&left, &right).unified_diff().context_radius(2).header("before", "after").to_string()
 }
 
+/// A definition of a view or program without the account that made it: ``DEFINER=`a`@`b` ``.
+pub fn without_definer(create: &str) -> String {
+    let Some((head, rest)) = create.split_once(" DEFINER=") else { return create.to_owned() };
+    let name = |text: &str| {
+        if text.starts_with('`') { quoted_name(text) } else { text.find([' ', '@']).unwrap_or(text.len()) }
+    };
+    let user = name(rest);
+    // A role has no host.
+    let end = if rest[user..].starts_with('@') { user + 1 + name(&rest[user + 1..]) } else { user };
+    format!("{head}{}", &rest[end..])
+}
+
 /// A definition's three parts.
 struct Parts<'a> {
     head: &'a str,
@@ -291,6 +303,17 @@ mod tests {
         let once = normalise(ORDERS);
         assert_eq!(normalise(&once), once);
         assert!(!once.contains("AUTO_INCREMENT=42") && !once.contains("orders_ibfk_1"), "{once}");
+    }
+
+    #[test]
+    fn who_made_it_is_left_out() {
+        for definer in ["`a`@`%`", "`a b``c`@`10.%`", "`role`", "a@b"] {
+            let create =
+                format!("CREATE ALGORITHM=UNDEFINED DEFINER={definer} SQL SECURITY DEFINER VIEW `v` AS select 1");
+            let plain = "CREATE ALGORITHM=UNDEFINED SQL SECURITY DEFINER VIEW `v` AS select 1";
+            assert_eq!(without_definer(&create), plain);
+        }
+        assert_eq!(without_definer("CREATE VIEW v AS select 1"), "CREATE VIEW v AS select 1");
     }
 
     #[test]

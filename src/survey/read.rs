@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::mention::Names;
 use super::objects::{Object, ObjectKind};
-use super::record::{Basis, FORMAT, Survey, TriggerFacts};
+use super::record::{Basis, Survey, TriggerFacts};
 use super::tables::Read;
 use super::{answer::Cells, ask, catalog, guard, objects, rights, server_facts, statistics, tables};
 use crate::progress::{Progress, Unit};
@@ -38,16 +38,8 @@ pub fn survey(reader: &mut ReadOnly, options: &Options, progress: &dyn Progress)
     let mut gaps = ask::Gaps::new();
     rights::note(reader, &databases, &mut gaps)?;
     let mut survey = Survey {
-        format: FORMAT.to_owned(),
         taken: Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        server: server_facts::read(reader, flavor, version, &mut gaps)?,
-        databases: BTreeMap::new(),
-        tables: BTreeMap::new(),
-        views: BTreeMap::new(),
-        triggers: BTreeMap::new(),
-        routines: BTreeMap::new(),
-        sequences: BTreeMap::new(),
-        gaps: Vec::new(),
+        ..Survey::empty(server_facts::read(reader, flavor, version, &mut gaps)?)
     };
     progress.stage("reading definitions", Unit::Steps, Some(databases.len() as u64));
     let mut read = BTreeMap::new();

@@ -43,6 +43,24 @@ pub struct Survey {
     pub gaps: Vec<String>,
 }
 
+impl Survey {
+    /// One that holds nothing yet.
+    pub fn empty(server: ServerFacts) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            taken: None,
+            server,
+            databases: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            views: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            routines: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            gaps: Vec::new(),
+        }
+    }
+}
+
 /// A server's identity and set-up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +85,21 @@ pub struct ServerFacts {
     /// Installed plugins and components that change behaviour, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plugins: Vec<String>,
+}
+
+impl ServerFacts {
+    /// A server of which only the flavour is known.
+    pub fn of(flavor: Flavor) -> Self {
+        Self {
+            flavor,
+            version: String::new(),
+            uuid: None,
+            host: None,
+            settings: BTreeMap::new(),
+            long_transactions: Vec::new(),
+            plugins: Vec::new(),
+        }
+    }
 }
 
 /// A transaction that was open when the survey looked.
@@ -135,6 +168,24 @@ pub struct TableFacts {
 }
 
 impl TableFacts {
+    /// A table of which nothing is known but that it is there.
+    pub fn unknown() -> Self {
+        Self {
+            create: String::new(),
+            rows: 0,
+            rows_basis: Basis::Estimated,
+            data_bytes: 0,
+            index_bytes: 0,
+            engine: "InnoDB".to_owned(),
+            auto_increment: None,
+            row_versions: None,
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+            partitions: Vec::new(),
+        }
+    }
+
     /// The primary key's columns in key order; empty without one.
     pub fn primary_key(&self) -> &[IndexColumn] {
         self.indexes.iter().find(|index| index.name == "PRIMARY").map_or(&[], |index| &index.columns)

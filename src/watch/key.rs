@@ -8,8 +8,9 @@ use crate::survey::record::{ColumnFacts, TableFacts};
 enum Form {
     /// Digits as they are.
     Number,
-    /// Bytes in hex with the column's own character set and collation, so that an index on it still serves.
-    Text { charset: String, collation: String },
+    /// Bytes in hex with the column's own character set. No collation: a column's own prevails over a literal's, so that an
+    /// index on it serves, and goes on to when the upgrade gives the column another (named, it would fail with 1267).
+    Text { charset: String },
     /// Bytes in hex.
     Bytes,
     /// Text in quotes: dates, times, and types that read themselves from text.
@@ -36,14 +37,9 @@ impl Field {
             | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon" | "geometrycollection"
             | "geomcollection" | "vector" => Form::Bytes,
             "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
-                match (&column.charset, &column.collation) {
-                    (Some(charset), Some(collation)) => {
-                        Form::Text { charset: charset.clone(), collation: collation.clone() }
-                    }
-                    _ => Form::Text { charset: "utf8mb4".to_owned(), collation: String::new() },
-                }
+                Form::Text { charset: column.charset.clone().unwrap_or_else(|| "utf8mb4".to_owned()) }
             }
-            "json" => Form::Text { charset: "utf8mb4".to_owned(), collation: String::new() },
+            "json" => Form::Text { charset: "utf8mb4".to_owned() },
             _ => Form::Quoted,
         };
         let ordered = !matches!(column.data_type.as_str(), "enum" | "set" | "json" | "float");
@@ -67,10 +63,8 @@ impl Field {
             Form::Quoted => format!("'{}'", value.replace('\'', "''")),
             Form::Bytes if value.is_empty() => "''".to_owned(),
             Form::Bytes => format!("0x{value}"),
-            Form::Text { charset, collation } => {
-                let text = if value.is_empty() { "''".to_owned() } else { format!("_{charset} 0x{value}") };
-                if collation.is_empty() || value.is_empty() { text } else { format!("({text} COLLATE {collation})") }
-            }
+            Form::Text { .. } if value.is_empty() => "''".to_owned(),
+            Form::Text { charset } => format!("_{charset} 0x{value}"),
         }
     }
 }
@@ -256,7 +250,7 @@ mod tests {
         let table = table(vec![column("a", "int"), column("b", "varchar")], &["a", "b"]);
         let key = Key::of(&table).expect("a key");
         let values = key.values("7|C3A9").expect("two values");
-        assert_eq!(values, ["7", "(_latin1 0xC3A9 COLLATE latin1_swedish_ci)"]);
+        assert_eq!(values, ["7", "_latin1 0xC3A9"]);
         assert_eq!(key.past(&values), format!("(`a` >= 7 AND ((`a` > 7) OR (`a` = 7 AND `b` > {})))", values[1]));
         assert_eq!(key.up_to(&values), format!("(`a` <= 7 AND ((`a` < 7) OR (`a` = 7 AND `b` <= {})))", values[1]));
         assert_eq!(key.order(true), " ORDER BY `a` DESC,`b` DESC");

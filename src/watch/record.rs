@@ -155,7 +155,8 @@ pub enum Entry {
         /// Error number; 0 for an answer.
         error: u16,
     },
-    /// A measured value at a moment: `history_list`, `threads_running`, `data_directory_bytes`.
+    /// A measured value at a moment: `history_list`, `threads_running`, `data_directory_bytes`; `metadata_lock_queue` and
+    /// `row_lock_queue`, how many sessions waited for one, when that changes.
     Sample {
         /// When.
         at: f64,

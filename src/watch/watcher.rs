@@ -1,6 +1,6 @@
 //! Looks at the server's own views while something runs, as often as they are cheap (engines.md), and tells the witness.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -29,6 +29,8 @@ pub struct Watcher<'a> {
     reader: ReadOnly,
     mark: Mark,
     waiting: BTreeSet<(u32, String)>,
+    /// By queue the last look at it, and how many waited then.
+    queues: BTreeMap<&'static str, (f64, usize)>,
     coverage: Coverage,
 }
 
@@ -44,7 +46,8 @@ impl<'a> Watcher<'a> {
     ) -> Result<Self, Fault> {
         let reader = instance.reader(Role::Watcher)?;
         let (mark, coverage) = (witness.mark(), Coverage::default());
-        Ok(Self { instance, witness, transactions, reader, mark, waiting: BTreeSet::new(), coverage })
+        let (waiting, queues) = (BTreeSet::new(), BTreeMap::new());
+        Ok(Self { instance, witness, transactions, reader, mark, waiting, queues, coverage })
     }
 
     /// Looks until `stop`, or until the server is lost; returns how closely it looked, and why it ended early.
@@ -70,6 +73,9 @@ impl<'a> Watcher<'a> {
             clock.sleep_until(at + LOOK);
         };
         self.mark.done();
+        for (name, (at, length)) in std::mem::take(&mut self.queues) {
+            self.sample(at, name, length as f64);
+        }
         (self.coverage, fault)
     }
 
@@ -86,6 +92,8 @@ impl<'a> Watcher<'a> {
                 self.witness.locks_sampled(at, *session, &held);
             }
             self.tell_waits(&locks, at);
+            let waiting: BTreeSet<u32> = self.waiting.iter().map(|(connection, _)| *connection).collect();
+            self.tell_queue("metadata_lock_queue", waiting.len(), at);
         }
         if look.is_multiple_of(2) {
             let open = self.transactions.lock().unwrap_or_else(PoisonError::into_inner).read()?;
@@ -103,7 +111,10 @@ impl<'a> Watcher<'a> {
     }
 
     fn look_seldom(&mut self, at: f64) -> Result<(), Fault> {
-        for (waiter, holder) in row_locks::waits(&mut self.reader, self.instance.flavor().has_data_locks())? {
+        let waits = row_locks::waits(&mut self.reader, self.instance.flavor().has_data_locks())?;
+        let waiting: BTreeSet<u32> = waits.iter().map(|(waiter, _)| *waiter).collect();
+        self.tell_queue("row_lock_queue", waiting.len(), at);
+        for (waiter, holder) in waits {
             let (waiter, holder) = (self.role(waiter), self.role(holder));
             self.witness.timeline().add(&Entry::Wait { at, waiter, holder, lock: "row".to_owned() });
         }
@@ -116,10 +127,26 @@ impl<'a> Watcher<'a> {
         ];
         for (name, value) in series {
             if let Some(value) = value {
-                self.witness.timeline().add(&Entry::Sample { at, series: name.to_owned(), value });
+                self.sample(at, name, value);
             }
         }
         Ok(())
+    }
+
+    fn sample(&self, at: f64, series: &str, value: f64) {
+        self.witness.timeline().add(&Entry::Sample { at, series: series.to_owned(), value });
+    }
+
+    /// Tells a queue's length when it changes, with when it was last seen as before: between the two nobody looked.
+    fn tell_queue(&mut self, name: &'static str, length: usize, at: f64) {
+        match self.queues.insert(name, (at, length)) {
+            Some((_, before)) if before == length => {}
+            Some((looked, before)) => {
+                self.sample(looked, name, before as f64);
+                self.sample(at, name, length as f64);
+            }
+            None => self.sample(at, name, length as f64),
+        }
     }
 
     /// Tells each wait for a metadata lock once, when it is first seen.

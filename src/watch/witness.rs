@@ -164,8 +164,8 @@ impl Witness {
         Mark(mark)
     }
 
-    /// All sources have told everything before this second.
-    fn told_until(&self) -> f64 {
+    /// All sources have told everything before this second, on the experiment's clock; infinity without a source.
+    pub fn told_until(&self) -> f64 {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         marks.iter().map(|mark| f64::from_bits(mark.load(Ordering::Acquire))).fold(f64::INFINITY, f64::min)
     }

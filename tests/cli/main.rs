@@ -1,5 +1,13 @@
 //! The binary as people meet it: what it says and how it exits when what they gave cannot be used. No server is needed.
 
+mod capture;
+mod check;
+mod ci;
+mod compare;
+mod formats;
+mod lint;
+mod printed;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -162,10 +170,17 @@ fn wrong_values_of_a_scenario_are_named() {
 }
 
 #[test]
-fn an_upgrade_command_is_refused_with_a_way_out() {
+fn an_upgrade_command_that_cannot_be_kept_from_production_is_refused() {
     let desk = Desk::new();
-    let said = desk.rehearse(&["run", "--schema", "schema.sql", "--", "php", "upgrade.php"]);
-    said.refuses(&["not in this version", "hint: "]);
+    let run = |more: &[&str]| desk.rehearse(&[&["run", "--schema", "schema.sql"], more].concat());
+    run(&["--", "/usr/bin/docker", "exec", "app", "migrate"])
+        .refuses(&["docker has its work done elsewhere", "hint: "]);
+    run(&["upgrade.sql", "--", "php", "upgrade.php"]).refuses(&["both SQL files and a command"]);
+    run(&["--visit", "http://localhost/", "--", "php"]).refuses(&["--serve"]);
+    run(&["--serve", "--visit", "https://localhost/", "--", "php"]).refuses(&["http://localhost:8080/"]);
+    run(&["--host-name", "http://db", "--", "php"]).refuses(&["db.internal"]);
+    desk.rehearse(&["capture", "-o", "-", "--schema", "schema.sql", "--", "php"]).refuses(&["-o"]);
+    desk.rehearse(&["capture", "--rows", "t=5", "--from", "upgrade.sql"]).refuses(&["--rows", "--from"]);
 }
 
 #[test]

@@ -43,7 +43,8 @@ impl Desk {
         self.cache.path()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments, in this directory, with this cache and no settings of its surroundings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rehearse"));
         command.args(arguments).current_dir(self.path()).env("REHEARSE_CACHE", self.cache()).stdin(Stdio::null());
         for name in ["REHEARSE_OUT", "REHEARSE_SERVER", "REHEARSE_SERVERS", "REHEARSE_FAIL_ON", "REHEARSE_SANDBOX"] {
@@ -54,11 +55,17 @@ impl Desk {
 
     /// Runs the program to its end.
     pub fn rehearse(&self, arguments: &[&str]) -> Result<Said, Failed> {
-        Ok(Said(self.command(arguments).output()?))
+        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        Said::of(child)
     }
 
-    /// `rehearse run` on a server; a server that cannot be had fails the trial with the way to get it.
+    /// `rehearse run` on a server, without drills; a server that cannot be had fails the trial with the way to get it.
     pub fn run(&self, (flavor, kind): On, arguments: &[&str]) -> Result<Said, Failed> {
+        self.run_with_drills((flavor, kind), &[&["--no-drills"], arguments].concat())
+    }
+
+    /// `rehearse run` with everything that can go wrong.
+    pub fn run_with_drills(&self, (flavor, kind): On, arguments: &[&str]) -> Result<Said, Failed> {
         let said = self.rehearse(&[&["run", "--server", flavor, "--sandbox", kind], arguments].concat())?;
         if said.code() == Some(3) && said.err().contains("cannot start") {
             let what = if kind == "process" { kind } else { flavor };
@@ -74,7 +81,7 @@ impl Desk {
 
     /// Starts the small schema's rehearsal.
     pub fn start_small(&self, (flavor, kind): On) -> Result<Child, Failed> {
-        let arguments = ["run", "--server", flavor, "--sandbox", kind, "--schema", "schema.sql"];
+        let arguments = ["run", "--no-drills", "--server", flavor, "--sandbox", kind, "--schema", "schema.sql"];
         let mut command = self.command(&[&arguments[..], &["--rows", "app.t=1000", "upgrade.sql"]].concat());
         Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
     }
@@ -141,11 +148,17 @@ impl Desk {
 }
 
 /// What a run said, and how it ended.
-pub struct Said(Output);
+pub struct Said(Output, u32);
 
 impl Said {
     pub fn of(child: Child) -> Result<Self, Failed> {
-        Ok(Self(child.wait_with_output()?))
+        let pid = child.id();
+        Ok(Self(child.wait_with_output()?, pid))
+    }
+
+    /// The process id that it had.
+    pub fn pid(&self) -> u32 {
+        self.1
     }
 
     pub fn code(&self) -> Option<i32> {

@@ -14,7 +14,9 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn harmless(on: On) -> Result<(), Failed> {
-    let desk = Desk::new("ALTER TABLE t ADD COLUMN extra int NULL;\nUPDATE t SET n = n + 1 WHERE id = 1;\n")?;
+    let desk = Desk::new(
+        "-- rehearse: name add-extra\nALTER TABLE t ADD COLUMN extra int NULL;\nUPDATE t SET n = n + 1 WHERE id = 1;\n",
+    )?;
     let said = desk.run(on, &["--schema", "schema.sql", "--rows", "app.t=20000", "upgrade.sql"])?;
     said.exits(0)?;
     let report = desk.report()?;
@@ -23,12 +25,45 @@ fn harmless(on: On) -> Result<(), Failed> {
     assert_eq!(report["tables"][0]["rows_before"], 20_000);
     assert_eq!(report["statements"][0]["algorithm"], "instant");
     assert_eq!(report["statements"][1]["rows"]["affected"], 1);
-    for name in ["report.json", "summary.md", "plan.md", "plan.yaml", "upgrade.sql", "survey.yaml", "timeline.jsonl"] {
+    for name in [
+        "report.json",
+        "report.html",
+        "summary.md",
+        "plan.md",
+        "plan.yaml",
+        "upgrade.sql",
+        "survey.yaml",
+        "timeline.jsonl",
+    ] {
         assert!(desk.path().join("rehearsal").join(name).is_file(), "{name}");
     }
     let shown = desk.rehearse(&["report", "rehearsal", "--format", "json"])?;
     shown.exits(0)?;
     assert_eq!(serde_json::from_str::<serde_json::Value>(&shown.out())?, report);
+    compares(&desk, on)
+}
+
+/// The same upgrade changed for the worse, rehearsed and set beside the first.
+fn compares(desk: &Desk, on: On) -> Result<(), Failed> {
+    let worse = "-- rehearse: name add-extra\nALTER TABLE t ADD COLUMN extra int NULL, ALGORITHM=COPY;\n\
+                 UPDATE t SET n = n + 1 WHERE id = 1;\nINSERT INTO nowhere VALUES (1);\n";
+    std::fs::write(desk.path().join("worse.sql"), worse)?;
+    let rows = ["--schema", "schema.sql", "--rows", "app.t=20000"];
+    desk.run(on, &[&rows[..], &["--out", "worse", "worse.sql"]].concat())?.exits(1)?;
+    desk.rehearse(&["compare", "rehearsal", "rehearsal"])?.exits(0)?;
+    let said = desk.rehearse(&["compare", "rehearsal", "worse"])?;
+    said.exits(1)?;
+    let out = said.out();
+    for words in ["the verdict is FAIL, and was PASS", "add-extra: is carried out as copy, and was as instant"] {
+        assert!(out.contains(words), "'{words}' is not in:\n{out}");
+    }
+    let better = desk.rehearse(&["compare", "worse", "rehearsal", "--format", "json", "--fail-on", "error"])?;
+    better.exits(0)?;
+    let better: serde_json::Value = serde_json::from_str(&better.out())?;
+    let changes = better["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert!(changes.iter().any(|change| change["what"] == "the verdict is PASS, and was FAIL"), "{better}");
+    let page = std::fs::read_to_string(desk.path().join("worse/report.html"))?;
+    assert!(page.contains("<svg class=\"bars\"") && page.contains("add-extra"), "the page has the time line");
     Ok(())
 }
 

@@ -44,7 +44,7 @@ fn same_rows() -> Result<(), Failed> {
         seed::schema::run_file(instance, &script("schema.sql", instance)?, "app")?;
         let shape = survey(instance)?;
         let rows = ROWS.iter().map(|(table, rows)| (TableName::new("zdz", *table), *rows)).collect();
-        seed::fill(instance, &shape, &rows, &Silent).map(|_| ())
+        seed::fill(instance, &shape, &rows, &Silent).map(|_| Vec::new())
     };
     let mut sandbox = Sandbox::prepare(&request, &mut fill, &Silent)
         .map_err(|error| format!("{error:#}\nThe trials need mysql:9.7: fixtures/servers/get mysql:9.7"))?;

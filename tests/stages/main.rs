@@ -6,11 +6,21 @@
 
 #![allow(clippy::print_stdout)]
 
+mod apply;
+mod capture;
+mod client;
+mod differing;
+mod drills;
+mod fleet;
+mod forecast;
+mod proxy;
 mod replay;
 mod sandbox;
+mod schema_text;
 mod seed;
 mod servers;
 mod survey;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,10 +36,20 @@ fn main() -> ExitCode {
     }
     let servers = Arc::new(Servers::default());
     let mut trials = Vec::new();
+    trials.extend(apply::trials(&servers));
+    trials.extend(capture::trials(&servers));
+    trials.extend(client::trials(&servers));
+    trials.extend(drills::trials(&servers));
+    trials.extend(fleet::trials(&servers));
+    trials.extend(forecast::trials(&servers));
+    trials.extend(differing::trials(&servers));
+    trials.extend(proxy::trials(&servers));
     trials.extend(replay::trials(&servers));
     trials.extend(sandbox::trials(&servers));
+    trials.extend(schema_text::trials(&servers));
     trials.extend(seed::trials(&servers));
     trials.extend(survey::trials(&servers));
+    trials.extend(verify::trials(&servers));
     let conclusion = libtest_mimic::run(&arguments, trials);
     servers.end();
     conclusion.exit_code()

@@ -1,5 +1,8 @@
 //! Experiments on real servers: what each statement did, whom it blocked, and that watching left nothing behind.
 
+mod early;
+mod quiet;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,38 +19,43 @@ use mysql_rehearsal::survey::read;
 use mysql_rehearsal::survey::record::Survey;
 use mysql_rehearsal::watch::record::ProbeKind;
 
+use self::early::{
+    a_killed_server_leaves_what_was_measured, a_script_stops_at_its_first_failure,
+    an_interrupt_ends_the_running_statement,
+};
+use self::quiet::{a_quiet_run_counts_rows, a_walk_does_what_the_statement_does, many_look_alikes_fold};
 use super::servers::{Servers, request};
 
 /// One experiment at a time: they measure.
-static ALONE: Mutex<()> = Mutex::new(());
+pub static ALONE: Mutex<()> = Mutex::new(());
 
 /// A server with a database of its own.
-struct Bench {
-    instance: Instance,
-    database: String,
+pub struct Bench {
+    pub instance: Instance,
+    pub database: String,
 }
 
 impl Bench {
-    fn new(servers: &Servers, instance: Instance) -> Result<Self, Failed> {
+    pub fn new(servers: &Servers, instance: Instance) -> Result<Self, Failed> {
         let database = servers.fresh_database(&instance)?;
         Ok(Self { instance, database })
     }
 
-    fn execute(&self, sql: &str) -> Result<(), Failed> {
+    pub fn execute(&self, sql: &str) -> Result<(), Failed> {
         let mut session = self.instance.writer(Role::Seeder)?;
         session.use_database(&self.database)?;
         session.execute(sql)?;
         Ok(())
     }
 
-    fn value(&self, sql: &str) -> Result<u64, Failed> {
+    pub fn value(&self, sql: &str) -> Result<u64, Failed> {
         let mut session = self.instance.writer(Role::Seeder)?;
         session.use_database(&self.database)?;
         Ok(session.first::<(u64,)>(sql)?.ok_or("no row")?.0)
     }
 
     /// Table `name` with rows 1 to `rows`: id, an indexed number, a text.
-    fn table(&self, name: &str, engine: &str, rows: u64) -> Result<(), Failed> {
+    pub fn table(&self, name: &str, engine: &str, rows: u64) -> Result<(), Failed> {
         self.execute(&format!(
             "CREATE TABLE {name} (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id INT NOT NULL, url VARCHAR(80) \
              NOT NULL DEFAULT '', hits INT NOT NULL DEFAULT 0, KEY user (user_id)) ENGINE={engine}"
@@ -66,13 +74,13 @@ impl Bench {
         Ok(read::survey(&mut reader, &options, &Silent)?)
     }
 
-    fn script(&self, sql: &str) -> Script {
+    pub fn script(&self, sql: &str) -> Script {
         let options =
             Options { variables: BTreeMap::new(), database: self.database.clone(), flavor: self.instance.flavor() };
         Script::from_text("upgrade.sql", sql, options)
     }
 
-    fn run(&self, sql: &str, loud: bool) -> Result<Rehearsal, Failed> {
+    pub fn run(&self, sql: &str, loud: bool) -> Result<Rehearsal, Failed> {
         let script = self.script(sql);
         self.run_with(Experiment {
             loud,
@@ -80,7 +88,7 @@ impl Bench {
         })
     }
 
-    fn run_with(&self, experiment: Experiment<'_>) -> Result<Rehearsal, Failed> {
+    pub fn run_with(&self, experiment: Experiment<'_>) -> Result<Rehearsal, Failed> {
         let survey = self.survey()?;
         mysql_rehearsal::replay::run(&experiment, &self.instance, &survey, &Silent)
             .map_err(|error| format!("{error:#}").into())
@@ -96,15 +104,15 @@ fn numbers() -> String {
 }
 
 /// The longest wait of one kind of request on a table.
-fn longest(observation: &Observation, table: &str, probe: ProbeKind) -> f64 {
+pub fn longest(observation: &Observation, table: &str, probe: ProbeKind) -> f64 {
     observation.longest_blocked(|blocked| blocked.table.table == table && blocked.probe == probe)
 }
 
-fn by_id<'a>(rehearsal: &'a Rehearsal, id: &str) -> Result<&'a Observation, Failed> {
+pub fn by_id<'a>(rehearsal: &'a Rehearsal, id: &str) -> Result<&'a Observation, Failed> {
     rehearsal.observations.iter().find(|one| one.statement.id == id).ok_or_else(|| format!("no {id}").into())
 }
 
-type Check = fn(&Bench) -> Result<(), Failed>;
+pub type Check = fn(&Bench) -> Result<(), Failed>;
 
 /// The trials of this module.
 pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
@@ -115,6 +123,7 @@ pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
         ("locks_in_a_transaction_block_until_its_commit", locks_in_a_transaction_block_until_its_commit),
         ("a_write_lock_blocks_reads_and_myisam_keeps_its_rows", a_write_lock_blocks_reads_and_myisam_keeps_its_rows),
         ("requests_to_a_dropped_table_fail_by_number", requests_to_a_dropped_table_fail_by_number),
+        ("a_table_that_the_last_statement_drops_at_once_is_missed", a_table_dropped_last_is_missed),
         ("a_quiet_run_counts_rows_locked_examined_and_cascaded", a_quiet_run_counts_rows),
         ("a_walk_of_a_composite_key_does_what_the_statement_does", a_walk_does_what_the_statement_does),
         ("a_script_stops_at_its_first_failure_unless_told_otherwise", a_script_stops_at_its_first_failure),
@@ -142,64 +151,6 @@ pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
         an_interrupt_ends_the_running_statement(&Bench::new(&shared, shared.mariadb()?)?)
     }));
     trials
-}
-
-fn a_killed_server_leaves_what_was_measured() -> Result<(), Failed> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    // Its own server: the others must outlive this trial.
-    let sandbox = Sandbox::prepare(&request("mariadb:10.11", Kind::Process)?, &mut |_| Ok(()), &Silent)?;
-    let instance = sandbox.instance().clone();
-    let pid = instance.pid().ok_or("no process")?;
-    let bench = Bench { database: "app".to_owned(), instance };
-    bench.instance.writer(Role::Keeper)?.execute("CREATE DATABASE app")?;
-    bench.table("t", "InnoDB", 1_000)?;
-    let survey = bench.survey()?;
-    let script = bench.script("UPDATE t SET hits = 1;\nDO SLEEP(60);\nUPDATE t SET hits = 2;");
-    let experiment =
-        Experiment { loud: true, ..Experiment::quiet("killed", ExperimentKind::Upgrade, &script, &bench.database) };
-    let killer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_secs(6));
-        std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()
-    });
-    let begin = Instant::now();
-    let error = mysql_rehearsal::replay::run(&experiment, &bench.instance, &survey, &Silent);
-    let error = error.err().ok_or("a dead server is an error")?;
-    assert!(begin.elapsed() < Duration::from_secs(40));
-    drop(killer.join());
-    let broken = error.downcast_ref::<Broken>().ok_or_else(|| format!("{error:#}"))?;
-    let outcomes: Vec<_> = broken.rehearsal.observations.iter().map(|one| one.outcome.name()).collect();
-    assert_eq!(outcomes, ["done", "failed", "skipped"]);
-    assert!(!broken.rehearsal.completed);
-    assert!(format!("{error:#}").contains("the server was lost at s2 (upgrade.sql:2)"), "{error:#}");
-    Ok(())
-}
-
-/// Asks to stop once so much time has passed.
-struct Impatient(Instant);
-
-impl Progress for Impatient {
-    fn stage(&self, _what: &str, _unit: Unit, _total: Option<u64>) {}
-    fn at(&self, _done: u64) {}
-    fn note(&self, _line: &str) {}
-    fn interrupted(&self) -> bool {
-        self.0.elapsed() > Duration::from_secs(3)
-    }
-}
-
-fn an_interrupt_ends_the_running_statement(bench: &Bench) -> Result<(), Failed> {
-    bench.table("t", "InnoDB", 1_000)?;
-    let survey = bench.survey()?;
-    let script = bench.script("UPDATE t SET hits = 1;\nDELETE FROM t WHERE SLEEP(1) = 0;");
-    let experiment = Experiment::quiet("stopped", ExperimentKind::Upgrade, &script, &bench.database);
-    let begin = Instant::now();
-    let error = mysql_rehearsal::replay::run(&experiment, &bench.instance, &survey, &Impatient(begin));
-    let error = error.err().ok_or("an interrupt is an error")?;
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
-    assert!(error.chain().any(|cause| cause.is::<Interrupted>()), "{error:#}");
-    let broken = error.downcast_ref::<Broken>().ok_or_else(|| format!("{error:#}"))?;
-    assert_eq!(broken.rehearsal.observations.first().map(|one| one.rows.affected), Some(1_000));
-    assert_eq!(bench.value("SELECT COUNT(*) FROM t")?, 1_000, "the statement was undone");
-    Ok(())
 }
 
 fn a_copying_alter_blocks_writes_and_not_reads(bench: &Bench) -> Result<(), Failed> {
@@ -294,6 +245,18 @@ fn a_write_lock_blocks_reads_and_myisam_keeps_its_rows(bench: &Bench) -> Result<
     Ok(())
 }
 
+/// Nothing runs after the DROP: only probes that ask once more can miss the table.
+fn a_table_dropped_last_is_missed(bench: &Bench) -> Result<(), Failed> {
+    bench.table("t", "InnoDB", 500)?;
+    let loud = bench.run("DROP TABLE t;", true)?;
+    let drop = by_id(&loud, "s1")?;
+    for probe in [ProbeKind::Read, ProbeKind::Lock, ProbeKind::Update, ProbeKind::Insert] {
+        let missed = drop.failed.iter().any(|one| one.table.table == "t" && one.probe == probe && one.error == 1146);
+        assert!(missed, "{probe:?}: {drop:#?}");
+    }
+    Ok(())
+}
+
 fn requests_to_a_dropped_table_fail_by_number(bench: &Bench) -> Result<(), Failed> {
     bench.table("t", "InnoDB", 500)?;
     let loud = bench.run("DROP TABLE t;\nDO SLEEP(0.5);", true)?;
@@ -303,111 +266,6 @@ fn requests_to_a_dropped_table_fail_by_number(bench: &Bench) -> Result<(), Faile
         assert!(failed.error == 1146 && failed.count > 3, "{failed:?}");
     }
     assert!(by_id(&loud, "s2")?.failed.is_empty(), "what fails later is the DROP's doing");
-    Ok(())
-}
-
-fn a_quiet_run_counts_rows(bench: &Bench) -> Result<(), Failed> {
-    bench.table("t", "InnoDB", 2_000)?;
-    bench.execute("CREATE TABLE parent (id INT PRIMARY KEY) ENGINE=InnoDB")?;
-    bench.execute(
-        "CREATE TABLE child (id INT PRIMARY KEY, parent INT, FOREIGN KEY (parent) REFERENCES parent (id) ON DELETE \
-         CASCADE) ENGINE=InnoDB",
-    )?;
-    bench.execute("INSERT INTO parent VALUES (1), (2)")?;
-    bench.execute("INSERT INTO child VALUES (1, 1), (2, 1), (3, 1), (4, 2)")?;
-    bench.execute("CREATE TABLE clock (id INT PRIMARY KEY, at DATETIME, r DOUBLE) ENGINE=InnoDB")?;
-    let sql = "UPDATE t SET user_id = 5000 WHERE url = 'https://example.org/7';\n\
-               DELETE FROM parent WHERE id = 1;\n\
-               INSERT INTO t (user_id, url) VALUES (1, 'x');\n\
-               INSERT INTO clock VALUES (1, NOW(), RAND());\n\
-               DO SLEEP(1.1);\n\
-               INSERT INTO clock VALUES (2, NOW(), RAND());";
-    let quiet = bench.run(sql, false)?;
-    assert!(quiet.completed, "{quiet:#?}");
-    let update = by_id(&quiet, "s1")?.rows;
-    assert_eq!((update.affected, update.matched), (1, Some(1)));
-    assert!(update.locked.is_some_and(|locked| locked >= 2_000), "all that is read is locked: {update:?}");
-    assert!(update.examined.is_some_and(|examined| (1_999..2_100).contains(&examined)), "{update:?}");
-    assert_eq!(update.cascaded, Some(0));
-    let delete = by_id(&quiet, "s2")?.rows;
-    assert_eq!((delete.affected, delete.cascaded), (1, Some(3)));
-    assert_eq!(bench.value("SELECT MAX(id) FROM t")?, 2_001, "no probe has burnt a number");
-    let spread = bench.value("SELECT TIMESTAMPDIFF(SECOND, MIN(at), MAX(at)) FROM clock")?;
-    assert!(spread <= 2, "the time is fixed by the statement's place: {spread}");
-    bench.execute("CREATE TABLE first_run AS SELECT * FROM clock")?;
-    bench.execute("DELETE FROM clock")?;
-    bench.run(&sql.replace("DELETE FROM parent WHERE id = 1", "DELETE FROM parent WHERE id = 2"), false)?;
-    let same = bench.value("SELECT COUNT(*) FROM clock JOIN first_run USING (id, at, r)")?;
-    assert_eq!(same, 2, "two quiet runs see the same time and the same random numbers");
-    let footprint = by_id(&quiet, "s1")?.footprint;
-    assert!(footprint.redo_bytes.is_some() && footprint.history_list.is_some(), "{footprint:?}");
-    Ok(())
-}
-
-fn a_walk_does_what_the_statement_does(bench: &Bench) -> Result<(), Failed> {
-    for name in ["one", "two"] {
-        bench.execute(&format!(
-            "CREATE TABLE {name} (a VARCHAR(20) CHARACTER SET latin1 NOT NULL, b INT NOT NULL, v INT NOT NULL, PRIMARY KEY \
-             (a, b)) ENGINE=InnoDB"
-        ))?;
-        bench.execute(&format!(
-            "INSERT INTO {name} SELECT CONCAT(CHAR(233), n % 7), n, n FROM ({}) numbers WHERE n < 3000",
-            numbers()
-        ))?;
-    }
-    let statement = "UPDATE one SET v = v + 1 WHERE v % 3 = 0";
-    bench.execute(statement)?;
-    let script = bench.script("UPDATE two SET v = v + 1 WHERE v % 3 = 0;");
-    let action = script.actions()?.next().ok_or("no action")??;
-    let walk = Walk {
-        statement: action.statement().clone(),
-        table: TableName::new(&bench.database, "two"),
-        key: vec!["a".to_owned(), "b".to_owned()],
-        head: format!("UPDATE `{}`.`two` SET v = v + 1", bench.database),
-        condition: Some("v % 3 = 0".to_owned()),
-        rows: 128,
-        pause: Duration::ZERO,
-    };
-    let script = Script::from_actions(vec![Action::Walk(walk)]);
-    let quiet = bench.run_with(Experiment::quiet("walk", ExperimentKind::Trial, &script, &bench.database))?;
-    let walked = by_id(&quiet, "s1")?;
-    assert_eq!((walked.count, walked.rows.affected), (24, 1_000), "{walked:#?}");
-    assert!(walked.longest_seconds < walked.seconds);
-    let differ = bench.value("SELECT COUNT(*) FROM one JOIN two USING (a, b) WHERE one.v <> two.v")?;
-    assert_eq!(differ, 0);
-    Ok(())
-}
-
-fn a_script_stops_at_its_first_failure(bench: &Bench) -> Result<(), Failed> {
-    bench.table("t", "InnoDB", 10)?;
-    let sql =
-        "DELETE FROM t WHERE id = 1;\nDELETE FROM nowhere;\nDELETE FROM t WHERE id = 2;\nDELETE FROM t WHERE id = 3;";
-    let quiet = bench.run(sql, false)?;
-    assert!(!quiet.completed);
-    let outcomes: Vec<_> = quiet.observations.iter().map(|one| (one.outcome.name(), one.count)).collect();
-    assert_eq!(outcomes, [("done", 1), ("failed", 1), ("skipped", 2)]);
-    assert_eq!(quiet.observations[1].outcome.fault().map(|fault| fault.number), Some(1146));
-    assert_eq!(bench.value("SELECT COUNT(*) FROM t")?, 9);
-    let script = bench.script(sql);
-    let experiment =
-        Experiment { keep_going: true, ..Experiment::quiet("on", ExperimentKind::Upgrade, &script, &bench.database) };
-    assert!(!bench.run_with(experiment)?.completed);
-    assert_eq!(bench.value("SELECT COUNT(*) FROM t")?, 7);
-    Ok(())
-}
-
-fn many_look_alikes_fold(bench: &Bench) -> Result<(), Failed> {
-    bench.table("t", "InnoDB", 10)?;
-    let mut sql = String::from("BEGIN;\n");
-    for number in 0..20_000 {
-        sql.push_str(&format!("INSERT INTO t (user_id, url) VALUES ({number}, 'x{number}');\n"));
-    }
-    sql.push_str("COMMIT;\n");
-    let loud = bench.run(&sql, true)?;
-    assert!(loud.completed);
-    assert!(loud.observations.len() < 1_200, "{}", loud.observations.len());
-    assert_eq!(loud.observations.iter().map(|one| one.count).sum::<u64>(), 20_002);
-    assert_eq!(bench.value("SELECT COUNT(*) FROM t WHERE url LIKE 'x%'")?, 20_000);
     Ok(())
 }
 

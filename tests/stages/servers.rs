@@ -13,11 +13,15 @@ pub const MYSQL: &str = "mysql:9.7";
 /// MariaDB, as a process.
 pub const MARIADB: &str = "mariadb:10.11";
 
+/// A later MariaDB, in a container.
+pub const MARIADB_11: &str = "mariadb:11.8";
+
 /// The shared servers.
 #[derive(Debug, Default)]
 pub struct Servers {
     mysql: Mutex<Option<Result<Sandbox, String>>>,
     mariadb: Mutex<Option<Result<Sandbox, String>>>,
+    mariadb_11: Mutex<Option<Result<Sandbox, String>>>,
     databases: AtomicU32,
 }
 
@@ -32,6 +36,11 @@ impl Servers {
         instance(&self.mariadb, MARIADB, Kind::Process)
     }
 
+    /// The shared later MariaDB, in a container.
+    pub fn mariadb_11(&self) -> Result<Instance, Failed> {
+        instance(&self.mariadb_11, MARIADB_11, Kind::Container)
+    }
+
     /// An empty database that no other trial uses.
     pub fn fresh_database(&self, instance: &Instance) -> Result<String, Failed> {
         let name = format!("trial_{}", self.databases.fetch_add(1, Ordering::Relaxed));
@@ -43,6 +52,7 @@ impl Servers {
     pub fn end(&self) {
         *lock(&self.mysql) = None;
         *lock(&self.mariadb) = None;
+        *lock(&self.mariadb_11) = None;
     }
 }
 
@@ -56,7 +66,7 @@ fn instance(slot: &Mutex<Option<Result<Sandbox, String>>>, flavor: &str, kind: K
 }
 
 fn start(flavor: &str, kind: Kind) -> anyhow::Result<Sandbox> {
-    Sandbox::prepare(&request(flavor, kind)?, &mut |_| Ok(()), &Silent)
+    Sandbox::prepare(&request(flavor, kind)?, &mut |_| Ok(Vec::new()), &Silent)
 }
 
 /// A sandbox without production's settings and without the cache.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::condition::{self, asks_the_time};
 use super::ground::{Ground, listed};
 use super::words::{Word, words};
 use crate::advise::evidence::MANY_ROWS;
@@ -9,39 +10,6 @@ use crate::advise::record::Alternative;
 use crate::quantity::grouped;
 use crate::sql::record::{Action, Kind, Walk};
 use crate::survey::record::TableFacts;
-
-/// Functions whose answer is another one each time, or depends on what the session did before.
-const UNSTEADY: [&str; 13] = [
-    "RAND",
-    "UUID",
-    "UUID_SHORT",
-    "RANDOM_BYTES",
-    "SYS_GUID",
-    "LAST_INSERT_ID",
-    "ROW_COUNT",
-    "FOUND_ROWS",
-    "NEXTVAL",
-    "LASTVAL",
-    "SETVAL",
-    "GET_LOCK",
-    "SLEEP",
-];
-
-/// Functions that tell the time: one time for a statement, another for each batch.
-const CLOCK: [&str; 12] = [
-    "NOW",
-    "SYSDATE",
-    "CURRENT_TIMESTAMP",
-    "LOCALTIME",
-    "LOCALTIMESTAMP",
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "CURDATE",
-    "CURTIME",
-    "UTC_TIMESTAMP",
-    "UTC_DATE",
-    "UNIX_TIMESTAMP",
-];
 
 /// The alternative, eligible or refused with all its reasons.
 pub fn batches(ground: &Ground<'_>) -> Alternative {
@@ -58,8 +26,9 @@ pub fn batches(ground: &Ground<'_>) -> Alternative {
     }
     let parts = match words(&ground.statement.text) {
         Ok(words) => {
-            reasons.extend(text_refusals(ground, &words));
-            cut(ground, &words).map_err(|why| reasons.push(why)).ok()
+            reasons.extend(condition::refusals(ground, &words));
+            reasons.extend(order_refusals(ground, &words));
+            condition::cut(ground, &words).map_err(|why| reasons.push(why)).ok()
         }
         Err(why) => {
             reasons.push(format!("its text cannot be cut: {why}"));
@@ -85,6 +54,8 @@ pub fn batches(ground: &Ground<'_>) -> Alternative {
     Alternative {
         id: "batches".to_owned(),
         statement: ground.statement.id.clone(),
+        also: Vec::new(),
+        commands: Vec::new(),
         title: format!("batches of {} rows by primary key", grouped(MANY_ROWS)),
         eligible,
         reason: (!eligible).then(|| reasons.join("; ")),
@@ -92,6 +63,7 @@ pub fn batches(ground: &Ground<'_>) -> Alternative {
         without_cure: Vec::new(),
         caveats: caveats(ground),
         expected_leftovers: Vec::new(),
+        counters_ahead: Default::default(),
     }
 }
 
@@ -116,38 +88,9 @@ fn key_refusal(facts: &TableFacts) -> Option<String> {
     ))
 }
 
-/// Why the text does not mean the same when it is said range by range.
-fn text_refusals(ground: &Ground<'_>, all: &[Word<'_>]) -> Vec<String> {
+/// Why ranges that follow each other do not add up to the whole.
+fn order_refusals(ground: &Ground<'_>, all: &[Word<'_>]) -> Vec<String> {
     let mut reasons = Vec::new();
-    if all.first().is_some_and(|word| word.is("WITH")) {
-        reasons.push("it begins with a WITH, which each batch would work out anew".to_owned());
-    }
-    if all.iter().any(|word| word.is("RETURNING")) {
-        reasons.push("it returns the rows that it changes".to_owned());
-    }
-    let is_call = |place: usize| all.get(place + 1).is_some_and(|next| next.is_symbol("("));
-    let called = |names: &[&str]| -> Vec<String> {
-        let calls = all.iter().enumerate().filter(|(place, word)| is_call(*place) && names.iter().any(|n| word.is(n)));
-        calls.map(|(_, word)| word.text.to_ascii_uppercase()).collect()
-    };
-    let unsteady = called(&UNSTEADY);
-    if !unsteady.is_empty() {
-        reasons.push(format!("{} answers differently each time", listed(&unsteady)));
-    }
-    let routines: Vec<String> = all
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| is_call(*place))
-        .filter_map(|(_, word)| word.name())
-        .filter(|name| ground.survey.routines.keys().any(|routine| routine.table.eq_ignore_ascii_case(name)))
-        .collect();
-    if !routines.is_empty() {
-        reasons.push(format!("it calls the stored function {}, which may do anything", listed(&routines)));
-    }
-    let at = |place: usize| all.get(place).is_some_and(|word| word.is_symbol("@"));
-    if (0..all.len()).any(|place| at(place) && !at(place + 1) && (place == 0 || !at(place - 1))) {
-        reasons.push("it uses user variables, which carry values from row to row".to_owned());
-    }
     if let Some(subquery) = all.iter().position(|word| word.is("SELECT"))
         && all[subquery..]
             .iter()
@@ -195,32 +138,6 @@ fn assigned(ground: &Ground<'_>, all: &[Word<'_>]) -> Option<Vec<String>> {
     (!columns.is_empty() && !target).then_some(columns)
 }
 
-/// What stands before the condition, and the condition.
-fn cut(ground: &Ground<'_>, all: &[Word<'_>]) -> Result<(String, Option<String>), String> {
-    let text = &ground.statement.text;
-    let effect = &ground.statement.reading.effect;
-    let all = match all {
-        [most @ .., last] if last.is_symbol(";") => most,
-        all => all,
-    };
-    let Some((start, end)) = effect.condition else {
-        let last = all.last().ok_or("it has no text")?;
-        return match effect.has_where {
-            true => Err("where its condition stands is not known".to_owned()),
-            false => Ok((text[..last.end].to_owned(), None)),
-        };
-    };
-    let odd = || "where its condition stands is not clear".to_owned();
-    let head: Vec<_> = all.iter().filter(|word| word.end <= start).collect();
-    let inside: Vec<_> = all.iter().filter(|word| word.start >= start && word.end <= end).collect();
-    let [.., before, r#where] = head.as_slice() else { return Err(odd()) };
-    let (Some(first), Some(last)) = (inside.first(), inside.last()) else { return Err(odd()) };
-    if !r#where.is("WHERE") || head.len() + inside.len() != all.len() {
-        return Err(odd());
-    }
-    Ok((text[..before.end].to_owned(), Some(text[first.start..last.end].to_owned())))
-}
-
 fn caveats(ground: &Ground<'_>) -> Vec<String> {
     let mut caveats = vec![
         "It is not atomic: meanwhile the application sees some rows done and others not. Cut off half-way it leaves it at \
@@ -229,16 +146,14 @@ fn caveats(ground: &Ground<'_>) -> Vec<String> {
         "It takes longer in all than the one statement, and writes as much binary log, in small pieces that replicas keep \
          up with."
             .to_owned(),
+        format!(
+            "A batch begins with {} rows and is then sized so that it takes between 0.2 and 0.5 s.",
+            grouped(MANY_ROWS)
+        ),
         "Rows that the application inserts meanwhile are taken or left by where their key falls.".to_owned(),
     ];
-    if ground.facts.is_some_and(|facts| facts.primary_key().len() > 1) {
-        caveats.push(
-            "The plan cannot take it yet: for batches over a key of several columns it has no script for the stock client."
-                .to_owned(),
-        );
-    }
     let all = words(&ground.statement.text).unwrap_or_default();
-    if all.iter().any(|word| CLOCK.iter().any(|clock| word.is(clock))) {
+    if asks_the_time(&all) {
         caveats.push("The time that it asks for is another one in each batch.".to_owned());
     }
     if all.iter().any(|word| word.is("SELECT")) {

@@ -52,6 +52,13 @@ impl Ground<'_> {
         if effect.has_limit || effect.has_where || !effect.empties.contains(self.table) {
             reasons.push("it does not remove every row".to_owned());
         }
+        reasons.extend(self.engine_refusals());
+        reasons
+    }
+
+    /// What the table's engine says against replacing the table.
+    pub fn engine_refusals(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
         if let Some(facts) = self.facts {
             let known = ["innodb", "myisam", "aria", "rocksdb", "memory"];
             if !known.contains(&facts.engine.to_ascii_lowercase().as_str()) {
@@ -62,6 +69,33 @@ impl Ground<'_> {
             }
         }
         reasons
+    }
+
+    /// What speaks against putting a table made by CREATE TABLE … LIKE in the place of this one.
+    pub fn swap_refusals(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let children = self.children();
+        if !children.is_empty() {
+            // Measured on both vendors, with foreign_key_checks 0 and 1 alike.
+            reasons
+                .push(format!("foreign keys that refer to the table would follow the old one: {}", listed(&children)));
+        }
+        let own: Vec<_> =
+            self.facts.map_or(&[][..], |facts| &facts.foreign_keys).iter().map(|key| key.name.clone()).collect();
+        if !own.is_empty() {
+            reasons.push(format!("CREATE TABLE … LIKE leaves out the table's own foreign keys: {}", listed(&own)));
+        }
+        let triggers: Vec<_> = self.triggers().map(|(name, _)| name.table.clone()).collect();
+        if !triggers.is_empty() {
+            reasons.push(format!("the table's triggers would go with the old one: {}", listed(&triggers)));
+        }
+        reasons
+    }
+
+    /// A name of production's own: a table or a view.
+    pub fn is_taken(&self, name: &TableName) -> bool {
+        let known = self.survey.tables.keys().chain(self.survey.views.keys());
+        known.filter(|known| known.database == name.database).any(|known| known.table.eq_ignore_ascii_case(&name.table))
     }
 
     /// Foreign keys of other tables that refer to this one, as `child (constraint)`.

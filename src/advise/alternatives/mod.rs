@@ -2,12 +2,17 @@
 //!
 //! What is eligible may be tried; only what was tried, and gave the same result, may be recommended.
 
+mod alter;
 mod batches;
 mod compose;
+mod condition;
 mod ground;
+mod partition;
+mod survivors;
 mod swap;
+mod tools;
 mod truncate;
-mod words;
+pub(super) mod words;
 
 use super::evidence::NOTICEABLE_SECONDS;
 use super::record::Alternative;
@@ -15,6 +20,7 @@ use crate::replay::record::{Observation, Outcome};
 use crate::server::flavor::Flavor;
 use crate::sql::record::{Kind, Statement};
 use crate::survey::record::Survey;
+pub use alter::merged;
 use ground::Ground;
 
 /// Below this many rows, changed without blocking anybody, another way is not worth its trial.
@@ -24,6 +30,9 @@ const FEW_ROWS: u64 = 1_000;
 /// look-alikes, and where the rehearsal showed that so few rows were changed that another way is not worth its trial.
 pub fn of(statement: &Statement, observed: Option<&Observation>, survey: &Survey, flavor: Flavor) -> Vec<Alternative> {
     let effect = &statement.reading.effect;
+    if let Some(observed) = observed.filter(|observed| observed.ddl.is_some()) {
+        return alter::of(statement, observed, survey, flavor);
+    }
     let Some(table) = effect.empties.iter().chain(&effect.writes).next() else { return Vec::new() };
     if !matches!(statement.reading.kind, Kind::Delete | Kind::Update) {
         return Vec::new();
@@ -40,6 +49,9 @@ pub fn of(statement: &Statement, observed: Option<&Observation>, survey: &Survey
     let ground = Ground { statement, table, facts, observed, survey, flavor };
     if empties {
         vec![truncate::truncate(&ground), swap::swap(&ground), batches::batches(&ground)]
+    } else if statement.reading.kind == Kind::Delete {
+        let (batches, survivors) = (batches::batches(&ground), survivors::survivors(&ground));
+        [batches, survivors].into_iter().chain(partition::partition(&ground)).collect()
     } else {
         vec![batches::batches(&ground)]
     }
@@ -93,14 +105,14 @@ mod tests {
 
     #[test]
     fn the_swap_sets_the_counter_before_one_rename_and_names_what_it_leaves() {
-        let all = all("DELETE FROM page_views", &survey(), mariadb());
-        let swap = all.iter().find(|own| own.id == "swap").expect("the swap");
+        let made = all("DELETE FROM page_views", &survey(), mariadb());
+        let swap = made.iter().find(|own| own.id == "swap").expect("the swap");
         assert_eq!(
             script(&swap.actions),
             [
                 "CREATE TABLE `shop`.`page_views_new_s7` LIKE `shop`.`page_views`",
                 "SET @rehearse_cure = CONCAT('ALTER TABLE `shop`.`page_views_new_s7` AUTO_INCREMENT = ', \
-                 GREATEST(COALESCE((SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND \
+                 10000 + GREATEST(COALESCE((SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND \
                  TABLE_NAME = 'page_views'), 1), COALESCE((SELECT MAX(`id`) + 1 FROM `shop`.`page_views`), 1)))",
                 "PREPARE rehearse_cure FROM @rehearse_cure",
                 "EXECUTE rehearse_cure",
@@ -109,6 +121,13 @@ mod tests {
             ]
         );
         assert_eq!(swap.expected_leftovers, [shop("page_views_old_s7")]);
+        assert_eq!(swap.counters_ahead, [(shop("page_views"), 10_000)].into());
+        let mut near = survey();
+        near.tables.get_mut(&shop("page_views")).expect("the table").auto_increment = Some(u64::MAX / 4 + 1);
+        let near = all("DELETE FROM page_views", &near, mariadb());
+        let swap = near.iter().find(|own| own.id == "swap").expect("the swap");
+        assert!(swap.counters_ahead.is_empty() && script(&swap.actions)[1].contains("= ', GREATEST("), "near the end");
+        assert!(swap.caveats.iter().any(|text| text.contains("are given out again")), "{:?}", swap.caveats);
         assert_eq!(script(&swap.without_cure).len(), 2);
     }
 

@@ -15,7 +15,7 @@ pub fn truncate(ground: &Ground<'_>) -> Alternative {
         (Vec::new(), Vec::new())
     } else if let Some(column) = counter {
         let mut cured = Composer::new(ground.statement, "truncate");
-        cured.prepare_counter(ground.table, column, ground.table, ground.flavor);
+        cured.prepare_counter(ground.table, column, ground.table, 0, ground.flavor);
         cured.truncate(ground.table);
         cured.set_counter(ground.table);
         (cured.actions(), bare.actions())
@@ -25,6 +25,8 @@ pub fn truncate(ground: &Ground<'_>) -> Alternative {
     Alternative {
         id: "truncate".to_owned(),
         statement: ground.statement.id.clone(),
+        also: Vec::new(),
+        commands: Vec::new(),
         title: title.to_owned(),
         eligible: refused.is_empty(),
         reason: (!refused.is_empty()).then(|| refused.join("; ")),
@@ -32,6 +34,7 @@ pub fn truncate(ground: &Ground<'_>) -> Alternative {
         without_cure,
         caveats: caveats(counter.is_some()),
         expected_leftovers: Vec::new(),
+        counters_ahead: Default::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The words of a statement's text, so that it can be cut at the right place and asked what it mentions.
 //!
-//! Only for composing alternatives: how a statement is read is the business of `sql`, whose records say where its
-//! condition and its assignments stand.
+//! For composing alternatives and for what single rules ask: how a statement is read is the business of `sql`, whose
+//! records say where its condition and its assignments stand.
 
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use crate::advise::evidence::Subject;
 use crate::advise::record::Severity;
 use crate::advise::rule::{Needs, Risk, Rule, Verdict};
 use crate::quantity::grouped;
+use crate::sql::record::TableName;
 use crate::watch::record::Failed;
 
 /// The rule.
@@ -24,39 +25,57 @@ pub const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Verdict {
     let Some(loud) = subject.loud else { return Verdict::Clear };
     let mut unexplained = Vec::new();
-    let mut risks = Vec::new();
+    let mut broken: Vec<((&TableName, u16), Vec<&Failed>)> = Vec::new();
     for failed in &loud.failed {
-        match meaning(failed.error) {
-            Some((severity, cause)) => risks.push(risk(failed, severity, cause)),
-            None => unexplained.push(format!(
+        if meaning(failed.error).is_none() {
+            unexplained.push(format!(
                 "the {} probe on {} failed with error {} ({}), so what it would have met is not known",
                 failed.probe.name(),
                 failed.table,
                 failed.error,
                 failed.message
-            )),
+            ));
+            continue;
+        }
+        let what = (&failed.table, failed.error);
+        match broken.iter_mut().find(|one| one.0 == what) {
+            Some((_, kinds)) => kinds.push(failed),
+            None => broken.push((what, vec![failed])),
         }
     }
-    if risks.is_empty() && !unexplained.is_empty() {
+    if broken.is_empty() && !unexplained.is_empty() {
         return Verdict::Unchecked(unexplained.join("; "));
     }
-    risks.into()
+    broken.iter().filter_map(|(_, kinds)| risk(kinds)).collect::<Vec<_>>().into()
 }
 
-fn risk(failed: &Failed, severity: Severity, cause: &str) -> Risk {
-    let times = if failed.count == 1 { "one".to_owned() } else { grouped(failed.count) };
-    let plural = if failed.count == 1 { "" } else { "s" };
-    let message = format!(
-        "breaks {times} {} request{plural} on {} with error {} (measured): {cause}",
-        failed.probe.name(),
-        failed.table,
-        failed.error
-    );
-    Risk::new(severity, message)
-        .with("table", failed.table.to_string())
-        .with("probe", failed.probe.name())
-        .with("error", failed.error)
-        .with("count", failed.count)
+/// Requests of any kind that failed alike on one table.
+fn risk(kinds: &[&Failed]) -> Option<Risk> {
+    let first = kinds.first()?;
+    let (severity, cause) = meaning(first.error)?;
+    let told: Vec<String> = kinds
+        .iter()
+        .map(|one| match one.count {
+            1 => format!("one {}", one.probe.name()),
+            count => format!("{} {}", grouped(count), one.probe.name()),
+        })
+        .collect();
+    let told = match told.as_slice() {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        all => all.join(""),
+    };
+    let count: u64 = kinds.iter().map(|one| one.count).sum();
+    let plural = if count == 1 { "" } else { "s" };
+    let message =
+        format!("breaks {told} request{plural} on {} with error {} (measured): {cause}", first.table, first.error);
+    let probes: Vec<&str> = kinds.iter().map(|one| one.probe.name()).collect();
+    Some(
+        Risk::new(severity, message)
+            .with("table", first.table.to_string())
+            .with("probes", probes)
+            .with("error", first.error)
+            .with("count", count),
+    )
 }
 
 /// What an error tells of the upgrade; none for one that tells nothing of it.
@@ -98,6 +117,21 @@ mod tests {
         );
         assert_eq!(found[1].severity, Severity::Warning);
         assert!(Specimen::of(RULE.safer).found("broken-queries").is_empty());
+    }
+
+    #[test]
+    fn requests_that_fail_alike_are_told_in_one() {
+        let specimen = Specimen::of(RULE.risky).with(2, |seen| {
+            seen.failed =
+                vec![failed("page_views", ProbeKind::Read, 1146), failed("page_views", ProbeKind::Lock, 1146)];
+        });
+        let found = specimen.found("broken-queries");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].message.starts_with("breaks 3 read and 3 lock requests on shop.page_views with error 1146"),
+            "{found:?}"
+        );
+        assert_eq!(found[0].evidence["count"], 6);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! An ALTER that drops a column with its values.
 
+use crate::advise::altered::Altered;
 use crate::advise::evidence::Subject;
 use crate::advise::phrase;
 use crate::advise::record::Severity;
 use crate::advise::rule::{Needs, Risk, Rule, Verdict};
-use crate::sql::record::{AlterClass, AlterClause, Kind, TableName};
+use crate::sql::record::{AlterClass, AlterClause};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -22,19 +23,13 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Verdict {
-    let effect = &subject.statement.reading.effect;
-    if subject.kind() != Kind::AlterTable || effect.temporary {
-        return Verdict::Clear;
-    }
-    let Some(table) = effect.defines.iter().next() else { return Verdict::Clear };
-    if subject.created_here(table) && subject.rows_of(table).is_some_and(|figure| figure.rows == 0) {
-        return Verdict::Clear;
-    }
-    let dropped = effect.clauses.iter().filter(|clause| clause.class == AlterClass::DropColumn);
-    dropped.filter_map(|clause| risk(subject, table, clause)).collect::<Vec<_>>().into()
+    let Some(altered) = Altered::of(subject) else { return Verdict::Clear };
+    let dropped = altered.clauses_of(&[AlterClass::DropColumn]);
+    dropped.filter_map(|clause| risk(subject, &altered, clause)).collect::<Vec<_>>().into()
 }
 
-fn risk(subject: &Subject<'_>, table: &TableName, clause: &AlterClause) -> Option<Risk> {
+fn risk(subject: &Subject<'_>, altered: &Altered<'_>, clause: &AlterClause) -> Option<Risk> {
+    let Altered { table, size, .. } = altered;
     let column = clause.object.as_deref().unwrap_or(&clause.text);
     if let Some(facts) = subject.facts(table)
         && clause.text.to_ascii_uppercase().contains("IF EXISTS")
@@ -42,9 +37,8 @@ fn risk(subject: &Subject<'_>, table: &TableName, clause: &AlterClause) -> Optio
     {
         return None; // DROP COLUMN IF EXISTS of a column that is not there
     }
-    let rows = subject.rows_of(table);
-    let (severity, held) = match rows {
-        Some(figure) if figure.rows == 0 => (Severity::Info, "no values yet".to_owned()),
+    let (severity, held) = match size.rows {
+        Some(_) if size.is_empty() => (Severity::Info, "no values yet".to_owned()),
         Some(figure) => (Severity::Warning, phrase::rows(figure)),
         None => (Severity::Warning, "every row".to_owned()),
     };
@@ -52,11 +46,7 @@ fn risk(subject: &Subject<'_>, table: &TableName, clause: &AlterClause) -> Optio
         "destroys {table}.{column} in {held}: a DDL commits at once, only a backup brings the values back, and queries \
          that still name the column fail with error 1054; hide it now and drop it a release later"
     );
-    let mut risk = Risk::new(severity, message).with("table", table.to_string()).with("column", column);
-    if let Some(figure) = rows {
-        risk = risk.with("rows", figure.rows).with("rows_basis", phrase::basis(figure.basis));
-    }
-    Some(risk)
+    Some(size.on(table, Risk::new(severity, message)).with("column", column))
 }
 
 #[cfg(test)]

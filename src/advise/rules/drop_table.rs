@@ -1,10 +1,9 @@
 //! A DROP of a table (or database) that holds rows.
 
 use crate::advise::evidence::Subject;
-use crate::advise::phrase;
 use crate::advise::record::Severity;
 use crate::advise::rule::{Needs, Risk, Rule, Verdict};
-use crate::quantity::bytes;
+use crate::advise::size::Size;
 use crate::sql::record::{Kind, TableName};
 
 /// The rule.
@@ -43,23 +42,17 @@ fn risk(subject: &Subject<'_>, table: &TableName) -> Option<Risk> {
     {
         return None; // made by the upgrade itself, or not there at all (IF EXISTS)
     }
-    let rows = subject.rows_of(table);
-    if rows.is_some_and(|figure| figure.rows == 0) {
+    let size = Size::of(subject, table);
+    if size.is_empty() {
         let message = format!("drops {table}, which holds no rows: queries that still name it fail with error 1146");
-        return Some(Risk::new(Severity::Info, message).with("table", table.to_string()).with("rows", 0));
+        return Some(size.on(table, Risk::new(Severity::Info, message)));
     }
-    let held = rows.map_or_else(|| "all rows".to_owned(), phrase::all_rows);
-    let size = subject.facts(table).map(|facts| facts.data_bytes + facts.index_bytes).filter(|size| *size > 0);
-    let size_text = size.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
     let message = format!(
-        "destroys {held}{size_text} of {table}: DROP TABLE commits at once and only a backup brings them back; rename the \
-         table now and drop it a release later"
+        "destroys {} of {table}: DROP TABLE commits at once and only a backup brings them back; rename the table now and \
+         drop it a release later",
+        size.all()
     );
-    let mut risk = Risk::new(Severity::Warning, message).with("table", table.to_string());
-    if let Some(figure) = rows {
-        risk = risk.with("rows", figure.rows).with("rows_basis", phrase::basis(figure.basis));
-    }
-    Some(risk)
+    Some(size.on(table, Risk::new(Severity::Warning, message)))
 }
 
 #[cfg(test)]

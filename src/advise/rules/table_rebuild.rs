@@ -1,12 +1,14 @@
 //! A DDL that writes the whole table anew.
 
-use crate::advise::evidence::{MANY_ROWS, Subject};
+use super::{charset_conversion, foreign_key_scan};
+use crate::advise::evidence::Subject;
 use crate::advise::phrase;
 use crate::advise::record::Severity;
 use crate::advise::rule::{Needs, Risk, Rule, Verdict};
-use crate::quantity::{bytes, seconds};
-use crate::replay::record::{Algorithm, DdlFacts, Outcome};
-use crate::sql::record::{Kind, TableName};
+use crate::advise::size::Size;
+use crate::quantity::seconds;
+use crate::replay::record::{Algorithm, DdlFacts, DdlLock, Outcome};
+use crate::sql::record::{AlterClass, Kind, TableName};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -20,25 +22,31 @@ pub const RULE: Rule = Rule {
               instead of copying. Split the ALTER, so that only the clause that needs it rebuilds. For a change of type, \
               add a new column, fill it in batches and switch; or use an online copy tool (gh-ost, Spirit, \
               pt-online-schema-change).",
-    needs: Needs::Rehearsal,
+    needs: Needs::Survey,
     check,
     risky: include_str!("table-rebuild/risky.sql"),
     safer: include_str!("table-rebuild/safer.sql"),
 };
 
 fn check(subject: &Subject<'_>) -> Verdict {
-    if !matches!(subject.kind(), Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex | Kind::Optimize) {
+    if !matches!(subject.kind(), Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex) {
         return Verdict::Clear;
     }
-    let Some(observed) = subject.observed().filter(|observed| observed.outcome == Outcome::Done) else {
-        return Verdict::Clear; // it failed or did not run: that is said by others
-    };
     let effect = &subject.statement.reading.effect;
     let Some(table) = effect.defines.iter().chain(&effect.writes).next() else {
         return Verdict::Unchecked("it is not known which table it alters".to_owned());
     };
-    if effect.temporary {
-        return Verdict::Clear;
+    let of_partitions = |class| matches!(class, AlterClass::Partition | AlterClass::Algorithm | AlterClass::Lock);
+    let partitions = !effect.clauses.is_empty() && effect.clauses.iter().all(|clause| of_partitions(clause.class));
+    if effect.temporary || partitions {
+        return Verdict::Clear; // nobody sees it, or `partition-change` tells it
+    }
+    if charset_conversion::tells_of_the_copy(subject) || foreign_key_scan::tells_of_the_copy(subject) {
+        return Verdict::Clear; // with what it is for
+    }
+    let Some(observed) = subject.observed() else { return foreseen(subject, table) };
+    if observed.outcome != Outcome::Done {
+        return Verdict::Clear; // it failed: that is said by others
     }
     let facts = observed.ddl.or_else(|| subject.loud.and_then(|loud| loud.ddl));
     let Some(facts) = facts else {
@@ -50,43 +58,77 @@ fn check(subject: &Subject<'_>) -> Verdict {
     judge(subject, table, facts, observed.seconds)
 }
 
-fn judge(subject: &Subject<'_>, table: &TableName, facts: DdlFacts, time: f64) -> Verdict {
-    let rows = subject.rows_of(table);
-    let harm = phrase::harm(subject);
-    if rows.is_some_and(|figure| figure.rows <= MANY_ROWS) && harm.is_none() {
+/// Without a run: what the manual says, of a table that is large enough to matter.
+fn foreseen(subject: &Subject<'_>, table: &TableName) -> Verdict {
+    let size = Size::of(subject, table);
+    if size.is_small() {
         return Verdict::Clear;
     }
-    let size = subject.facts(table).map(|facts| facts.data_bytes + facts.index_bytes).filter(|size| *size > 0);
-    let how = match facts.algorithm {
-        Algorithm::Copy => "copies",
-        Algorithm::Inplace | Algorithm::Instant => "rebuilds in place",
+    let forecast = match subject.forecast() {
+        None => return Verdict::Clear,
+        Some(Err(why)) => return Verdict::Unchecked(why),
+        Some(Ok(forecast)) => forecast,
     };
-    let of = match (rows, size) {
-        (Some(figure), Some(size)) => format!("{} ({})", phrase::all_rows(figure), bytes(size)),
-        (Some(figure), None) => phrase::all_rows(figure),
-        (None, _) => "all rows".to_owned(),
+    if forecast.refused.is_some() || !forecast.rebuilds {
+        return Verdict::Clear;
+    }
+    let (how, cure) = how(forecast.algorithm, Some(forecast.lock));
+    let verb = subject.kind().name().replace('_', " ").to_uppercase();
+    let others = match forecast.lock {
+        DdlLock::None => "while others read and write",
+        DdlLock::Shared => "while others may read, but not write",
+        DdlLock::Exclusive => "while nobody else has the table",
     };
+    let why = forecast.why.trim_end_matches('.');
+    let cause = format!(
+        "{} {how} {} of {table} {others} (by the manual, not measured): {}",
+        phrase::each(subject, &verb),
+        size.all(),
+        why.chars().next().map_or_else(String::new, |first| {
+            let rest = &why[first.len_utf8()..];
+            let plain = rest.starts_with(|c: char| c.is_lowercase() || c == ' ');
+            if plain { format!("{}{rest}", first.to_lowercase()) } else { why.to_owned() }
+        })
+    );
+    let risk = Risk::new(Severity::Warning, phrase::message(None, cause, Some(cure.to_owned())))
+        .with("algorithm", if forecast.algorithm == Algorithm::Copy { "copy" } else { "inplace" })
+        .with("basis", "manual");
+    size.on(table, risk).into()
+}
+
+/// What the server does to the rows, and what helps.
+fn how(algorithm: Algorithm, lock: Option<DdlLock>) -> (&'static str, &'static str) {
+    match algorithm {
+        Algorithm::Inplace if matches!(lock, Some(DdlLock::Shared | DdlLock::Exclusive)) => (
+            "rebuilds in place",
+            "use an online copy tool, or a quiet hour; with LOCK=NONE the server refuses instead of keeping writers out",
+        ),
+        Algorithm::Copy => (
+            "copies",
+            "split off the clause that needs the copy, or use an online copy tool; with ALGORITHM=INPLACE the server \
+             refuses instead of copying",
+        ),
+        Algorithm::Inplace | Algorithm::Instant => (
+            "rebuilds in place",
+            "writers go on meanwhile, but the room for a second copy and every replica's delay remain",
+        ),
+    }
+}
+
+fn judge(subject: &Subject<'_>, table: &TableName, facts: DdlFacts, time: f64) -> Verdict {
+    let size = Size::of(subject, table);
+    let harm = phrase::harm(subject);
+    if size.is_small() && harm.is_none() {
+        return Verdict::Clear;
+    }
+    let (how, cure) = how(facts.algorithm, facts.lock);
     let on = if harm.is_some() { String::new() } else { format!(" of {table}") };
     let verb = subject.kind().name().replace('_', " ").to_uppercase();
-    let cause = format!("{} {how} {of}{on} in {}", phrase::each(subject, &verb), seconds(time));
-    let cure = match facts.algorithm {
-        Algorithm::Copy => {
-            "split off the clause that needs the copy, or use an online copy tool; with ALGORITHM=INPLACE the server \
-             refuses instead of copying"
-        }
-        _ => "writers go on meanwhile, but the room for a second copy and every replica's delay remain",
-    };
-    let mut risk = Risk::new(subject.weigh(Severity::Warning), phrase::message(harm, cause, Some(cure.to_owned())))
-        .with("table", table.to_string())
+    let cause = format!("{} {how} {}{on} in {}", phrase::each(subject, &verb), size.all(), seconds(time));
+    let risk = Risk::new(subject.weigh(Severity::Warning), phrase::message(harm, cause, Some(cure.to_owned())))
         .with("seconds", time)
         .with("algorithm", if facts.algorithm == Algorithm::Copy { "copy" } else { "inplace" });
-    if let Some(figure) = rows {
-        risk = risk.with("rows", figure.rows).with("rows_basis", phrase::basis(figure.basis));
-    }
-    if let Some(size) = size {
-        risk = risk.with("bytes", size);
-    }
-    risk.into()
+    size.on(table, risk).into()
 }
 
 #[cfg(test)]
@@ -94,7 +136,7 @@ mod tests {
     use super::RULE;
     use crate::advise::record::Severity;
     use crate::advise::specimen::Specimen;
-    use crate::replay::record::{Algorithm, DdlFacts};
+    use crate::replay::record::{Algorithm, DdlFacts, Outcome};
     use crate::watch::record::ProbeKind;
 
     fn carried_out(sql: &str, algorithm: Algorithm, rebuilds: bool) -> Specimen {
@@ -125,6 +167,22 @@ mod tests {
         let found = carried_out("ALTER TABLE page_views FORCE", Algorithm::Inplace, true).found("table-rebuild");
         assert_eq!(found[0].severity, Severity::Warning);
         assert!(found[0].message.starts_with("one ALTER TABLE rebuilds in place all 9,000,000 rows"));
+    }
+
+    #[test]
+    fn what_did_not_run_is_judged_by_the_manual_and_says_so() {
+        let skipped = |sql: &str| Specimen::of(sql).with(1, |seen| seen.outcome = Outcome::Skipped);
+        let messages = skipped("ALTER TABLE page_views MODIFY user_id BIGINT NOT NULL").messages("table-rebuild");
+        assert!(
+            messages[0].starts_with(
+                "one ALTER TABLE copies all 9,000,000 rows (858.3 MiB) of shop.page_views while others may read, but not \
+                 write (by the manual, not measured): int becomes bigint"
+            ),
+            "{messages:?}"
+        );
+        assert!(skipped("ALTER TABLE page_views ADD COLUMN seen INT").found("table-rebuild").is_empty());
+        let unknown = skipped("ALTER TABLE page_views MODIFY nobody BIGINT").judge();
+        assert!(unknown.unchecked.iter().any(|unchecked| unchecked.why.contains("no column 'nobody'")));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! An UPDATE that changes many rows in one transaction.
 
-use crate::advise::evidence::Subject;
+use super::order_dependent::pins_rows;
+use crate::advise::alternatives::words::words;
+use crate::advise::evidence::{MANY_ROWS, Subject};
 use crate::advise::phrase;
 use crate::advise::record::Severity;
 use crate::advise::rule::{Needs, Risk, Rule, Verdict};
@@ -37,13 +39,18 @@ pub fn unbatched(subject: &Subject<'_>, verb: &str, does: &str) -> Verdict {
     let every_row = !effect.has_where && !effect.has_limit;
     let surveyed = || subject.target().filter(|_| every_row).and_then(|table| subject.rows_of(table));
     let Some(figure) = subject.rows_changed().or_else(surveyed) else {
-        return if subject.target().is_some_and(|table| subject.created_here(table)) || effect.temporary {
+        return if subject.target().is_some_and(|table| subject.created_here(table)) || effect.temporary || few(subject)
+        {
             Verdict::Clear
         } else {
-            Verdict::Unchecked(format!("how many rows this {verb} {does} shows only when it runs"))
+            let of = subject
+                .target()
+                .and_then(|table| Some(format!(" of {} of {table}", phrase::all_rows(subject.rows_of(table)?))));
+            let of = of.unwrap_or_default();
+            Verdict::Unchecked(format!("how many rows{of} this {verb} {does} shows only when it runs"))
         };
     };
-    if figure.rows <= subject.rows_limit().unwrap_or(crate::advise::evidence::MANY_ROWS) || effect.temporary {
+    if figure.rows <= subject.rows_limit().unwrap_or(MANY_ROWS) || effect.temporary {
         return Verdict::Clear;
     }
     let harm = phrase::harm(subject);
@@ -81,6 +88,19 @@ pub fn unbatched(subject: &Subject<'_>, verb: &str, does: &str) -> Verdict {
         }
     }
     risk.into()
+}
+
+/// The text and the survey tell that it cannot change many rows: its LIMIT, its table's size, a unique key that it names.
+fn few(subject: &Subject<'_>) -> bool {
+    let limit = subject.rows_limit().unwrap_or(MANY_ROWS);
+    let text = subject.statement.text.trim_end();
+    let count = text.rsplit(char::is_whitespace).next().and_then(|count| count.parse::<u64>().ok());
+    let limited = subject.statement.reading.effect.has_limit && count.is_some_and(|count| count <= limit);
+    let Some(table) = subject.target() else { return limited };
+    let small = subject.rows_of(table).is_some_and(|figure| figure.rows <= limit);
+    // A unique key may hold many NULLs.
+    let null = words(text).is_ok_and(|all| all.iter().any(|word| word.is("NULL")));
+    limited || small || (subject.facts(table).is_some() && !null && pins_rows(subject))
 }
 
 #[cfg(test)]

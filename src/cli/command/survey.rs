@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::fleet;
 use crate::artifact;
 use crate::cli::args::Survey;
 use crate::cli::exit::Exit;
@@ -20,7 +21,9 @@ use crate::survey::{file, read};
 /// # Errors
 /// A bad address is the person's; a server that does not answer is not.
 pub fn run(typed: &Survey, teller: &Teller) -> Result<Exit> {
-    let address = option_file::address(&typed.dsn, typed.defaults_file.as_deref())?;
+    let dsns = fleet::addresses(typed)?;
+    let [dsn] = dsns.as_slice() else { return fleet::run(typed, &dsns, teller) };
+    let address = option_file::address(dsn, typed.defaults_file.as_deref())?;
     let mut databases = typed.database.clone();
     if databases.is_empty() {
         databases.extend(address.database.clone());

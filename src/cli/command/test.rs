@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::cli::args::{Run, Test};
+use crate::cli::args::{Production, Run, Test};
 use crate::cli::exit::{self, Exit};
 use crate::cli::layers::variable;
 use crate::cli::output;
@@ -75,7 +75,7 @@ fn one(settings: &Settings, expect: &Expect, teller: &Teller) -> Result<Exit> {
 fn settings(typed: &Test, scenario: &Path, server: Option<Flavor>) -> Result<(Settings, Expect)> {
     let run = Run {
         scenario: Some(scenario.to_owned()),
-        server,
+        production: Production { server, ..Production::default() },
         place: typed.place.clone(),
         scale: typed.scale,
         ..Run::default()

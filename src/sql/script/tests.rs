@@ -1,4 +1,5 @@
 use super::*;
+use crate::sql::record::{Confidence, TableName};
 
 fn options(variables: &[(&str, &str)]) -> Options {
     let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -28,7 +29,7 @@ fn statements_have_ids_names_places_and_sessions() {
     assert_eq!(seen, [("s1", "s1", 1, 1), ("s2", "big", 4, 1), ("s3", "s3", 6, 2), ("s4", "s4", 7, 2)]);
     assert_eq!(found[1].text, "DELETE FROM t");
     assert_eq!(found[1].origin.to_string(), "x.sql:4");
-    assert!(refused("-- rehearse: session x\nSELECT 1").contains("x.sql:2: 'session x' names no session"));
+    assert!(refused("-- rehearse: session x\nSELECT 1").contains("x.sql:1: 'session x' names no session"));
 }
 
 #[test]

@@ -35,6 +35,8 @@ impl<R: Read> Splitter<R> {
     /// Does what a command says that stands from `start` to `at`.
     pub(super) fn obey(&mut self, command: ClientCommand) -> Result<Next> {
         let line = self.window.line_of(self.window.start);
+        // `-- rehearse: …`, DELIMITER, CREATE TRIGGER: the remark is about the trigger.
+        let keeps = matches!(command, ClientCommand::Delimiter(_) | ClientCommand::Display);
         match command {
             ClientCommand::Delimiter(delimiter) if delimiter.is_empty() || delimiter.contains('\\') => {
                 bail!(
@@ -57,7 +59,9 @@ impl<R: Read> Splitter<R> {
                 )
             }
         }
-        self.remarks.clear();
+        if !keeps {
+            self.remarks.clear();
+        }
         Ok(Next::Go)
     }
 

@@ -37,6 +37,17 @@ fn refused(script: &str) -> String {
 }
 
 #[test]
+fn a_column_is_counted_in_characters_also_where_the_line_s_beginning_is_given_up() {
+    let script = "SELECT 'é'; DELETE FROM a;\n\n é; SELECT 1; SELECT 2;";
+    let mut splitter = Splitter::new(script.as_bytes(), "t.sql");
+    let mut places = Vec::new();
+    while let Some(Piece::Statement(text)) = splitter.next_piece().expect("text") {
+        places.push((text.line, text.column));
+    }
+    assert_eq!(places, [(1, 1), (1, 13), (3, 2), (3, 5), (3, 15)]);
+}
+
+#[test]
 fn quotes_and_comments_hide_the_delimiter() {
     let script = "SELECT 'a;\\';', \"b;\"\"\", `c;`` \\`; -- d;\n# e;\n/* f; */ SELECT 4 # a ; b\n; select 5 /* ; */ ;\nSELECT 6";
     let expected = ["SELECT 'a;\\';', \"b;\"\"\", `c;`` \\`", "SELECT 4 # a ; b", "select 5 /* ; */", "SELECT 6"];
@@ -119,21 +130,25 @@ fn stored_programs_without_delimiter_stay_whole() {
 #[test]
 fn a_piece_knows_its_place_and_its_remarks() {
     let script =
-        "-- one\n\n# rehearse: session 2\n-- rehearse: name big-delete\nDELETE\nFROM t;\nSELECT 'é'; SELECT 2;";
-    let pieces = pieces(script).expect("a script");
-    let places: Vec<_> = pieces
+        "-- one\n\n# rehearse: session 2\n/* rehearse: name big-delete */DELETE\nFROM t;\nSELECT 'é'; SELECT 2;";
+    let cut = pieces(script).expect("a script");
+    let places: Vec<_> = cut
         .iter()
         .map(|piece| match piece {
-            Piece::Statement(text) => (text.offset as usize, text.line, text.text.as_str()),
-            Piece::Source { .. } => (0, 0, ""),
+            Piece::Statement(text) => (text.offset as usize, (text.line, text.column), text.text.as_str()),
+            Piece::Source { .. } => (0, (0, 0), ""),
         })
         .collect();
     for (offset, _, text) in &places {
         assert!(script[*offset..].starts_with(text));
     }
-    assert_eq!(places.iter().map(|place| place.1).collect::<Vec<_>>(), [5, 7, 7]);
-    let Piece::Statement(first) = &pieces[0] else { panic!("a statement") };
-    assert_eq!(first.remarks, ["session 2", "name big-delete"]);
+    assert_eq!(places.iter().map(|place| place.1).collect::<Vec<_>>(), [(4, 32), (6, 1), (6, 13)]);
+    let Piece::Statement(first) = &cut[0] else { panic!("a statement") };
+    let remarks: Vec<_> = first.remarks.iter().map(|remark| (remark.text.as_str(), remark.line)).collect();
+    assert_eq!(remarks, [("session 2", 3), ("name big-delete", 4)]);
+    let kept = pieces("-- rehearse: name t\nDELIMITER //\nSELECT 1//").expect("a script");
+    let Piece::Statement(first) = &kept[0] else { panic!("a statement") };
+    assert_eq!(first.remarks.len(), 1, "DELIMITER stands between a remark and its statement");
 }
 
 #[test]

@@ -1,2 +1,4 @@
-UPDATE page_views SET url = CONCAT(LEFT(url, 180), '?') WHERE id > 0 AND id <= 10000;
-UPDATE page_views SET url = CONCAT(LEFT(url, 180), '?') WHERE id > 10000 AND id <= 20000;
+CREATE TABLE pages (id BIGINT NOT NULL PRIMARY KEY, body LONGTEXT NOT NULL) ENGINE=InnoDB;
+INSERT INTO pages SELECT id, REPEAT('<p>', 8000) FROM page_views WHERE id > 0 AND id <= 200;
+INSERT INTO pages SELECT id, REPEAT('<p>', 8000) FROM page_views WHERE id > 200 AND id <= 400;
+INSERT INTO pages SELECT id, REPEAT('<p>', 8000) FROM page_views WHERE id > 400 AND id <= 600;

@@ -1,0 +1,4 @@
+BEGIN;
+UPDATE customers SET note = 'ordered' WHERE id = 17;
+INSERT INTO orders (customer_id, status, created_at) VALUES (17, 'new', NOW());
+COMMIT;

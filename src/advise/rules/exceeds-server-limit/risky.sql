@@ -1,0 +1,1 @@
+UPDATE page_views SET url = RPAD(url, 190, '?');

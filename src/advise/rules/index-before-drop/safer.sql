@@ -1,0 +1,2 @@
+ALTER TABLE page_views ADD INDEX user_created (user_id, created_at);
+ALTER TABLE page_views DROP INDEX user;

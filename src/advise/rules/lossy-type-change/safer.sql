@@ -1,0 +1,1 @@
+ALTER TABLE page_views MODIFY created_at DATETIME(3) NOT NULL;

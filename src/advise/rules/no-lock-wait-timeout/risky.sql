@@ -1,0 +1,1 @@
+ALTER TABLE customers ADD COLUMN region CHAR(2) NULL;

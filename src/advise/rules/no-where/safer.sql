@@ -1,0 +1,1 @@
+UPDATE customers SET country = 'SE' WHERE id = 17;

@@ -1,0 +1,1 @@
+UPDATE customers SET note = SHA2(CONCAT('salt', id), 256);

@@ -1,0 +1,1 @@
+ALTER TABLE customers MODIFY note VARCHAR(500) NOT NULL;

@@ -1,0 +1,1 @@
+ANALYZE TABLE page_views;

@@ -1,0 +1,1 @@
+CREATE TABLE page_view_days (day DATE NOT NULL, user_id INT NOT NULL, views INT NOT NULL, PRIMARY KEY (day, user_id));

@@ -1,0 +1,2 @@
+DROP TRIGGER readings_range;
+CREATE TRIGGER readings_range BEFORE INSERT ON readings FOR EACH ROW SET NEW.value = ABS(NEW.value);

@@ -1,0 +1,2 @@
+CREATE TRIGGER readings_positive BEFORE INSERT ON readings FOR EACH ROW SET NEW.value = ABS(NEW.value);
+DROP TRIGGER readings_range;

@@ -1,0 +1,1 @@
+ALTER TABLE customers ADD UNIQUE KEY one_a_country (country);

@@ -1,0 +1,1 @@
+ALTER TABLE customers ADD UNIQUE KEY email_country (email, country);
