@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -21,6 +22,8 @@ use crate::server::session::{ReadOnly, read_only};
 pub const MARKER: &str = "rehearse_disposable";
 /// The least length of its nonce.
 const NONCE: usize = 8;
+/// How long a session of others may take to be gone, before it is taken for somebody's: a busy machine needs a second or two.
+const PARTING: Duration = Duration::from_secs(5);
 /// Schemas that every server has.
 const OWN: &[&str] = &["mysql", "information_schema", "performance_schema", "sys", MARKER];
 
@@ -106,12 +109,8 @@ fn reasons(
     if variable(session, "group_replication_group_name")?.is_some_and(|value| !value.is_empty()) {
         reasons.push("it is a member of a replication group".to_owned());
     }
-    let others: Vec<(String, String)> = session.rows(
-        "SELECT user, COALESCE(host, '') FROM information_schema.processlist WHERE id <> CONNECTION_ID() \
-         AND command <> 'Daemon' AND user NOT IN ('system user', 'event_scheduler', 'mysql.session', 'unauthenticated user')",
-    )?;
-    if !others.is_empty() {
-        let who: BTreeSet<String> = others.into_iter().map(|(user, host)| format!("{user}@{host}")).collect();
+    let who = others(session)?;
+    if !who.is_empty() {
         let who: Vec<String> = who.into_iter().take(5).collect();
         reasons.push(format!("others are connected to it: {}", who.join(", ")));
     }
@@ -122,6 +121,25 @@ fn reasons(
         reasons.push(reason);
     }
     Ok(reasons)
+}
+
+/// Who else is connected, as `user@host`. A session that has just ended stands in the list until its thread is gone, the
+/// last rehearsal's own among them: what counts is who stays, or comes anew.
+fn others(session: &mut ReadOnly) -> Result<BTreeSet<String>, Fault> {
+    let until = Instant::now() + PARTING;
+    let mut parting: Option<BTreeSet<u64>> = None;
+    loop {
+        let others: Vec<(u64, String, String)> = session.rows(
+            "SELECT id, user, COALESCE(host, '') FROM information_schema.processlist WHERE id <> CONNECTION_ID() \
+             AND command <> 'Daemon' AND user NOT IN ('system user', 'event_scheduler', 'mysql.session', 'unauthenticated user')",
+        )?;
+        let ids = others.iter().map(|(id, ..)| *id).collect::<BTreeSet<_>>();
+        let came = !ids.is_subset(parting.get_or_insert_with(|| ids.clone()));
+        if ids.is_empty() || came || Instant::now() >= until {
+            return Ok(others.into_iter().map(|(_, user, host)| format!("{user}@{host}")).collect());
+        }
+        std::thread::sleep(PARTING / 20);
+    }
 }
 
 /// The marker database must hold a table `nonce` with one non-trivial value.
