@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::batches::BATCH_SECONDS;
 use crate::server::address::Address;
 
 /// The database of the journal on the target, unless another is named.
@@ -90,7 +91,7 @@ impl Default for Options {
             max_lag: Some(Duration::from_secs(10)),
             max_threads_running: None,
             pause_file: None,
-            batch_seconds: super::walk::BATCH_SECONDS,
+            batch_seconds: BATCH_SECONDS,
             trail: None,
             cut: None,
         }

@@ -13,8 +13,6 @@ use crate::progress::Unit;
 use crate::sql::record::TableName;
 use crate::watch::key::Key;
 
-/// The most seconds that a batch should take, its commit included: a writer of one of its rows waits no longer.
-pub const BATCH_SECONDS: f64 = 0.25;
 /// Fewest rows of a batch, however long they take.
 const FEWEST: u64 = 100;
 /// Most rows of the first batch: nobody knows yet how long they take here.

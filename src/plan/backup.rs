@@ -3,7 +3,7 @@
 //! Columns are always listed: `SELECT *` leaves invisible columns out and generated ones cannot be written (measured on
 //! MySQL 9.7 and MariaDB 10.11). Copies are made with CREATE TABLE … LIKE: CREATE TABLE … SELECT loses keys and AUTO_INCREMENT.
 
-use super::copies::{changes_definition, columns_copy, insert_back, update_back, whole};
+use super::copies::{changes_definition, columns_copy, for_rows, insert_back, update_back, whole};
 use super::dump::{dump, instead};
 use super::loss::Loss;
 use super::merge::merge;
@@ -138,7 +138,7 @@ fn rows(
                 ),
             )
         },
-        before: vec![format!("CREATE TABLE {} LIKE {}", copy.quoted(), table.quoted())],
+        before: for_rows(&copy, table, facts),
         within: Some(Copy {
             into: copy.clone(),
             columns: columns.iter().map(|column| (*column).to_owned()).collect(),

@@ -8,7 +8,7 @@ use super::record::{Backup, Way};
 use super::shape::{key_columns, key_join, list, quote_in, stored_columns};
 use super::work::COPY_MODE;
 use crate::sql::record::{TableName, quote_identifier};
-use crate::survey::record::{ForeignKeyFacts, Survey, TableFacts};
+use crate::survey::record::{ForeignKeyFacts, IndexFacts, Survey, TableFacts};
 
 /// What a session needs to copy rows as they are.
 pub fn session_for_copies() -> Vec<String> {
@@ -79,6 +79,24 @@ fn orphans(table: &TableName, key: &ForeignKeyFacts) -> String {
         pairs.join(" AND "),
         set.join(" AND ")
     )
+}
+
+/// Makes the table that takes rows which go back by their key. No other index serves it: each would cost as much as the rows,
+/// while others wait for them (half the time of a copied batch with two of them, `make bench`).
+pub fn for_rows(copy: &TableName, table: &TableName, facts: &TableFacts) -> Vec<String> {
+    let mut sql = vec![format!("CREATE TABLE {} LIKE {}", copy.quoted(), table.quoted())];
+    let counts = |index: &IndexFacts| {
+        let counts = |name: &str| facts.column(name).is_some_and(|column| column.auto_increment);
+        index.columns.iter().any(|part| counts(&part.name))
+    };
+    let drops: Vec<String> = (facts.indexes.iter())
+        .filter(|index| !index.name.eq_ignore_ascii_case("PRIMARY") && !counts(index))
+        .map(|index| format!("DROP INDEX {}", quote_identifier(&index.name)))
+        .collect();
+    if key_columns(facts).is_some() && !drops.is_empty() {
+        sql.push(format!("ALTER TABLE {} {}", copy.quoted(), drops.join(", ")));
+    }
+    sql
 }
 
 /// All rows, copied before the step.

@@ -4,7 +4,7 @@
 //! pipeline runs the scripts in the sandbox and notes what came of each.
 
 mod backup;
-mod batches;
+pub mod batches;
 pub mod choice;
 mod cleanup;
 mod copies;

@@ -57,7 +57,7 @@ pub struct Apply {
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub retries: u32,
     /// Seconds that one batch should take, its rows locked
-    #[arg(long, value_name = "TIME", default_value = "250ms", help_heading = "Gently")]
+    #[arg(long, value_name = "TIME", default_value = "100ms", help_heading = "Gently")]
     pub batch_time: Span,
     /// A replica whose lag counts: mysql://user@host:3306/; may be given again
     #[arg(long, value_name = "DSN", help_heading = "Gently")]

@@ -17,6 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::progress::Teller;
 use crate::cli::{option_file, output};
 use crate::plan::Plan;
+use crate::plan::batches::BATCH_SECONDS;
 use crate::problem::BadInput;
 use crate::progress::{Progress as _, Unit};
 use crate::quantity::{counted, grouped, seconds};
@@ -114,7 +115,7 @@ fn options(typed: &Apply, directory: &Path) -> Result<Options> {
         max_lag: typed.max_lag.0,
         max_threads_running: typed.max_threads_running,
         pause_file: typed.pause_file.clone(),
-        batch_seconds: typed.batch_time.0.map_or(apply::walk::BATCH_SECONDS, |time| time.as_secs_f64()),
+        batch_seconds: typed.batch_time.0.map_or(BATCH_SECONDS, |time| time.as_secs_f64()),
         trail: Some(directory.join("apply")),
         cut: None,
     })
