@@ -27,6 +27,7 @@ use sha2::{Digest, Sha256};
 
 use super::noise::noise;
 use super::record::{Began, Dropped, Event, Heard, Listener, Sent};
+use super::scan::first_words;
 use super::summary::Summary;
 use crate::server::flavor::Flavor;
 use crate::sql::digest::short_hex;
@@ -34,7 +35,7 @@ use mask::Mask;
 use note::Notes;
 use out::Out;
 use session::Session;
-use text::{Written, delimited, write_to, written};
+use text::{Written, delimited, holds, write_to, written};
 
 /// What a capture file says of itself.
 #[derive(Clone, Debug, Default)]
@@ -199,8 +200,7 @@ impl State {
 
     fn heard(&mut self, heard: Heard) -> Result<()> {
         if heard.sent == Sent::Nested {
-            let why = "run by a trigger or routine: it runs again when the statement that called it does".to_owned();
-            self.summary.drop(&Dropped { session: Some(heard.session), origin: heard.origin, why });
+            self.drop(&heard, "run by a trigger or routine: it runs again when the statement that called it does");
             return Ok(());
         }
         if let Some(why) = noise(&heard.text).filter(|_| !self.options.keep_noise) {
@@ -208,12 +208,17 @@ impl State {
             return Ok(());
         }
         let place = self.place(heard.session);
-        self.sessions[place].heed(&heard.state);
-        let texts = match written(&heard.text, &self.sessions[place].encoding) {
+        let session = &mut self.sessions[place];
+        session.heed(&heard.state);
+        let texts = match written(&heard.text, &session.encoding) {
+            _ if session.is_lost(&heard.text, &heard.state) => Err("in a database that no script can name"),
+            Err(why) if first_words::<1>(&heard.text)[0] == "USE" => session.change(&heard.text).ok_or(why),
+            texts => texts,
+        };
+        let texts = match texts {
             Ok(texts) => texts,
             Err(why) => {
-                let dropped = Dropped { session: Some(heard.session), origin: heard.origin, why: why.to_owned() };
-                self.summary.drop(&dropped);
+                self.drop(&heard, why);
                 return Ok(());
             }
         };
@@ -231,6 +236,12 @@ impl State {
         }
         self.settle(true)?;
         self.keep(place, &heard, texts)
+    }
+
+    /// Counts what cannot be written.
+    fn drop(&mut self, heard: &Heard, why: &str) {
+        let (session, origin) = (Some(heard.session), heard.origin.clone());
+        self.summary.drop(&Dropped { session, origin, why: why.to_owned() });
     }
 
     /// What failed last: as a comment when the upgrade went on, else as the statement that it is.
@@ -275,6 +286,10 @@ impl State {
         }
         self.summary.keep(heard);
         for before in self.sessions[place].before(&heard.state) {
+            if !holds(&before) {
+                self.drop(heard, "what a session had set, and no script can hold");
+                continue;
+            }
             self.write(place, &Written { text: before, delimiter: ";", own_line: false })?;
         }
         let mut note = std::mem::take(&mut self.note);
@@ -289,8 +304,7 @@ impl State {
                 match delimited(mask.masked(&text.text).trim().to_owned()) {
                     Ok(masked) => text = masked,
                     Err(why) => {
-                        let origin = heard.origin.clone();
-                        self.summary.drop(&Dropped { session: Some(heard.session), origin, why: why.to_owned() });
+                        self.drop(heard, why);
                         continue;
                     }
                 }

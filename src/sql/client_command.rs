@@ -53,8 +53,9 @@ pub fn of_line(line: &str) -> Option<ClientCommand> {
     let (word, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let (name, _, takes) = COMMANDS.iter().find(|(name, _, _)| name.eq_ignore_ascii_case(word))?;
     let argument = rest.trim();
-    // `help contents` is for the server; the client's own help only stands alone.
-    if !argument.is_empty() && (!takes || *name == "help") {
+    // `help contents` is for the server; the client's own help only stands alone. What a quote leaves open is a statement's
+    // beginning: a name may hold a line break.
+    if !argument.is_empty() && (!takes || *name == "help" || is_open(argument)) {
         return None;
     }
     Some(of_name(name, argument))
@@ -75,6 +76,22 @@ fn of_name(name: &'static str, argument: &str) -> ClientCommand {
         "system" | "edit" | "connect" | "charset" => ClientCommand::Refused(name),
         _ => ClientCommand::Display,
     }
+}
+
+/// True when the argument begins with a quote that does not close, or holds nothing.
+fn is_open(argument: &str) -> bool {
+    let mut bytes = argument.bytes().peekable();
+    let Some(quote @ (b'\'' | b'"' | b'`')) = bytes.next() else { return false };
+    let mut empty = true;
+    while let Some(byte) = bytes.next() {
+        if byte == b'\\' && quote != b'`' || byte == quote && bytes.peek() == Some(&quote) {
+            bytes.next();
+        } else if byte == quote {
+            return empty;
+        }
+        empty = false;
+    }
+    true
 }
 
 /// The first word, or what stands in quotes.
@@ -99,5 +116,16 @@ mod tests {
         assert_eq!(of_line("help"), Some(ClientCommand::Display));
         assert_eq!(of_line("help contents"), None);
         assert_eq!(of_line("delimiterx"), None);
+    }
+
+    /// As the clients of MySQL 9.7 and MariaDB 11.8 take them.
+    #[test]
+    fn a_name_whose_quote_stays_open_on_its_line_begins_a_statement() {
+        for line in ["USE `a b`", "use `a``b` c", "USE 'it''s'", "USE `a\\`b", "USE a`", "USE ````"] {
+            assert_eq!(of_line(line), Some(ClientCommand::Use), "{line}");
+        }
+        for line in ["USE `a", "USE `a``", "use \"a\\\"", "USE '", "USE ``", "source 'a"] {
+            assert_eq!(of_line(line), None, "{line}");
+        }
     }
 }

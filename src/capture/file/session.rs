@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::Encoding;
+use super::text::{Encoding, Written, holds, named_database};
 use crate::capture::record::Began;
 use crate::capture::scan::{Part, Quotes, first_words, is_space, parts};
 use crate::sql::record::quote_identifier;
@@ -17,6 +17,8 @@ pub struct Session {
     pub encoding: Encoding,
     /// The database in use in the replay; none where nothing was written yet.
     database: Option<String>,
+    /// It is in a database that no script can name.
+    lost: bool,
     /// Statements to be written before its next one.
     pending: Vec<String>,
     /// What was given for the statement before, and still holds.
@@ -49,15 +51,37 @@ impl Session {
             self.follow(set.as_bytes());
             self.pending.push(set);
         }
+        self.lost = false;
         self.used(&began.database);
     }
 
     /// A statement is in this database.
     fn used(&mut self, database: &str) {
+        self.lost &= database.is_empty();
         if !database.is_empty() && self.database.as_deref() != Some(database) {
-            self.database = Some(database.to_owned());
-            self.pending.push(format!("USE {}", quote_identifier(database)));
+            let change = format!("USE {}", quote_identifier(database));
+            if holds(&change) {
+                self.database = Some(database.to_owned());
+                self.pending.push(change);
+            } else {
+                self.lost = true;
+            }
         }
+    }
+
+    /// A USE that no script holds as it was sent, as one can; none for a name that no script holds, and for what names none.
+    pub fn change(&mut self, text: &[u8]) -> Option<Vec<Written>> {
+        let change = format!("USE {}", quote_identifier(&named_database(text, self.encoding.quotes)?));
+        self.lost = !holds(&change);
+        (!self.lost).then(|| vec![Written { text: change, delimiter: ";", own_line: false }])
+    }
+
+    /// A statement with this text and state is in a database that no script can name.
+    pub fn is_lost(&mut self, text: &[u8], state: &BTreeMap<String, String>) -> bool {
+        if let Some(name) = state.get("database").filter(|name| !name.is_empty()) {
+            self.lost = self.database.as_ref() != Some(name) && !holds(&format!("USE {}", quote_identifier(name)));
+        }
+        self.lost && first_words::<1>(text)[0] != "USE"
     }
 
     /// Learns from a statement's state what its bytes mean.
@@ -96,6 +120,7 @@ impl Session {
         match (verb.as_str(), second.as_str()) {
             ("SET", _) => self.set(text),
             ("USE", _) => {
+                self.lost = false;
                 self.database = std::str::from_utf8(text).ok().and_then(used_database).or(self.database.take())
             }
             ("BEGIN", _) | ("START", "TRANSACTION") => self.in_transaction = true,
@@ -103,7 +128,9 @@ impl Session {
             ("ROLLBACK", _) => {
                 self.in_transaction &= matches!(second.as_str(), "TO") || second == "WORK" && third == "TO"
             }
-            ("CREATE", "TEMPORARY") if third == "TABLE" => self.temporary.extend(named(text)),
+            ("CREATE", "TEMPORARY") if third == "TABLE" && !text.starts_with(b"/*") => {
+                self.temporary.extend(named(text))
+            }
             ("CREATE" | "DROP", _) => self.in_transaction = false,
             ("LOCK", _) => self.tables_locked = true,
             ("UNLOCK", _) => self.tables_locked = false,
@@ -224,15 +251,34 @@ fn assignments(text: &[u8]) -> Vec<String> {
     found.into_iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
 }
 
-/// The name that `CREATE TEMPORARY TABLE [IF NOT EXISTS]` gives.
+/// The name that `CREATE TEMPORARY TABLE [IF NOT EXISTS]` gives, as it stands there.
 fn named(text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut words = text.split_whitespace().skip(3).peekable();
-    while words.peek().is_some_and(|word| ["if", "not", "exists"].contains(&word.to_ascii_lowercase().as_str())) {
-        words.next();
+    let mut rest = std::str::from_utf8(text).ok()?;
+    for _ in 0..3 {
+        rest = rest.trim_start().trim_start_matches(|c: char| c.is_ascii_alphabetic());
     }
-    let name = words.next()?;
-    Some(name[..name.find('(').unwrap_or(name.len())].to_owned())
+    rest = rest.trim_start();
+    for word in ["if", "not", "exists"] {
+        let (head, after) = rest.split_at_checked(word.len()).unwrap_or_default();
+        if head.eq_ignore_ascii_case(word) && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+            rest = after.trim_start();
+        }
+    }
+    let mut end = 0;
+    for (part, range) in parts(rest.as_bytes(), Quotes::default()) {
+        match part {
+            Part::Name => end = range.end,
+            Part::Code => match rest[range.clone()].find(|c: char| c == '(' || c.is_whitespace()) {
+                Some(stop) => {
+                    end = range.start + stop;
+                    break;
+                }
+                None => end = range.end,
+            },
+            _ => break,
+        }
+    }
+    (end > 0).then(|| rest[..end].to_owned())
 }
 
 #[cfg(test)]
@@ -270,6 +316,20 @@ mod tests {
             ]
         );
         assert!(session.before(&BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn a_temporary_table_is_dropped_by_the_name_it_has() {
+        let dropped = |text: &str| {
+            let mut session = after(&[text]);
+            session.begin(&Began::default());
+            session.before(&BTreeMap::new()).join("; ")
+        };
+        let drop = "DROP TEMPORARY TABLE IF EXISTS";
+        assert_eq!(dropped("CREATE TEMPORARY TABLE a.`b c`(d INT)"), format!("{drop} a.`b c`"));
+        assert_eq!(dropped("create temporary table if  not exists`a;``b` select 1"), format!("{drop} `a;``b`"));
+        assert_eq!(dropped("CREATE TEMPORARY TABLE iffy LIKE a"), format!("{drop} iffy"));
+        assert_eq!(dropped("/*!50000 CREATE TEMPORARY TABLE a */"), "");
     }
 
     #[test]

@@ -135,6 +135,57 @@ fn what_cannot_be_sent_again_is_counted() {
 }
 
 #[test]
+fn a_database_is_named_as_a_script_can_hold_it_or_its_statements_are_left_out() {
+    let began =
+        |session, database: &str| Event::Began(Began { session, database: database.into(), ..Began::default() });
+    let used = |session, database: &str, text: &str| match heard(session, text) {
+        Event::Heard(heard) => {
+            Event::Heard(Heard { state: BTreeMap::from([("database".into(), database.into())]), ..heard })
+        }
+        other => other,
+    };
+    for name in ["a\nb", "a;b", "a``;\n\\gb", "a\rb", "\nUSE c", "a\n-- rehearse: session 9\n"] {
+        let (text, _) = captured(vec![began(1, name), heard(1, "DELETE FROM t")], Options::default());
+        let change = format!("USE `{}`", name.replace('`', "``"));
+        assert_eq!(texts(&text), pairs(&[(1, &change), (1, "DELETE FROM t")]), "{text}");
+        let read = read_back(&text);
+        let database = read[1].reading.effect.writes.iter().next().map(|table| table.database.clone());
+        assert_eq!(database.as_deref(), Some(name), "{text}");
+    }
+    let (text, summary) = captured(
+        vec![
+            heard(1, "UPDATE a SET b = 1"),
+            used(1, "x\r\ny", "UPDATE a SET b = 2"),
+            heard(1, "UPDATE a SET b = 3"),
+            used(1, "x", "UPDATE a SET b = 4"),
+            heard(1, "USE `y\r\nz`"),
+            heard(1, "UPDATE a SET b = 5"),
+            heard(1, "use\n/* it */ z"),
+            heard(1, "UPDATE a SET b = 6"),
+            began(2, "x\0"),
+            heard(2, "UPDATE a SET b = 7"),
+            began(2, ""),
+            heard(2, "UPDATE a SET b = 8"),
+        ],
+        Options::default(),
+    );
+    assert_eq!(
+        texts(&text),
+        pairs(&[
+            (1, "UPDATE a SET b = 1"),
+            (1, "USE `x`"),
+            (1, "UPDATE a SET b = 4"),
+            (1, "USE `z`"),
+            (1, "UPDATE a SET b = 6"),
+            (2, "UPDATE a SET b = 8"),
+        ]),
+        "{text}"
+    );
+    assert_eq!(summary.dropped["in a database that no script can name"].0, 4);
+    assert_eq!(summary.dropped["a name in it holds CR LF or NUL"].0, 1);
+}
+
+#[test]
 fn a_file_is_there_when_it_is_whole() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("upgrade.sql");

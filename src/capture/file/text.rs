@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::capture::scan::{Part, Quotes, first_words, parts, trimmed};
+use crate::capture::scan::{Part, Quotes, first_words, is_space, parts, trimmed};
 use crate::sql::split::{Piece, Splitter};
 
 /// What of a session decides what a statement's bytes mean.
@@ -87,6 +87,40 @@ pub fn delimited(text: String) -> Result<Written, &'static str> {
     Err("no script can hold it")
 }
 
+/// The database that a USE names, however it is written; none for what is no USE to a server.
+pub fn named_database(sent: &[u8], quotes: Quotes) -> Option<String> {
+    let sent = trimmed(sent, quotes);
+    let mut code = Vec::with_capacity(sent.len());
+    let mut quoted = None;
+    for (part, range) in parts(sent, quotes) {
+        match part {
+            Part::Comment => code.push(b' '),
+            Part::Name if quoted.is_none() => quoted = Some(&sent[range]),
+            Part::Code if quoted.is_none() || sent[range.clone()].iter().all(|byte| is_space(*byte)) => {
+                code.extend_from_slice(&sent[range]);
+            }
+            _ => return None,
+        }
+    }
+    let rest = std::str::from_utf8(&code).ok()?.get(3..)?.trim();
+    let Some(name) = quoted else {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+        return (!rest.is_empty() && rest.chars().all(plain)).then(|| rest.to_owned());
+    };
+    let (quote, name) = (char::from(name[0]), std::str::from_utf8(&name[1..name.len() - 1]).ok()?);
+    (rest.is_empty() && !name.is_empty()).then(|| name.replace(&format!("{quote}{quote}"), &quote.to_string()))
+}
+
+/// True for a statement of our own that a script gives again as it is. The client makes LF of CR LF, and takes no NUL.
+pub fn holds(statement: &str) -> bool {
+    let text = statement.as_bytes();
+    if memchr::memchr(0, text).is_some() || memchr::memmem::find(text, b"\r\n").is_some() {
+        return false;
+    }
+    let plain = || Written { text: statement.to_owned(), delimiter: ";", own_line: false };
+    is_plain(text).is_some_and(|sure| sure || reads_back(&plain()))
+}
+
 /// True when a script that holds it gives it again, and nothing else.
 fn reads_back(written: &Written) -> bool {
     let mut script = String::with_capacity(written.text.len() + 32);
@@ -163,6 +197,9 @@ fn utf8(sent: &[u8], encoding: &Encoding) -> Result<String, &'static str> {
 /// A name; ANSI_QUOTES' way of quoting is written in backticks, which every mode and client understands.
 fn name(text: &mut String, bytes: &[u8]) -> Result<(), &'static str> {
     let name = std::str::from_utf8(bytes).map_err(|_| "its code is no UTF-8")?;
+    if name.contains("\r\n") || name.contains('\0') {
+        return Err("a name in it holds CR LF or NUL");
+    }
     if bytes[0] == b'"' {
         let inside = name[1..name.len() - 1].replace("\"\"", "\"").replace('`', "``");
         text.push_str(&format!("`{inside}`"));
@@ -280,6 +317,8 @@ mod tests {
         assert_eq!(one(b"SELECT 'a\r\nb'", &utf8), "SELECT 'a\\r\nb'");
         assert!(written(b"SELECT * FROM caf\xe9", &utf8).is_err());
         assert!(written(b"SELECT 'open", &utf8).is_err());
+        assert!(written(b"SELECT `a\r\nb`", &utf8).is_err() && written(b"SELECT `a\0b`", &utf8).is_err());
+        assert_eq!(one(b"SELECT `a\rb`", &utf8), "SELECT `a\rb`");
         assert_eq!(one(b"SELECT 1 /* \xff */ + 1", &utf8), "SELECT 1 /* \u{fffd} */ + 1");
     }
 
@@ -287,6 +326,18 @@ mod tests {
     fn odd_modes_are_written_so_that_every_client_cuts_them_right() {
         let odd = Encoding { charset: String::new(), quotes: Quotes { plain_backslash: true, ansi: true } };
         assert_eq!(one(b"SELECT 'a\\', \"b`c\" ", &odd), "SELECT _utf8mb4 x'615C', `b``c`");
+    }
+
+    #[test]
+    fn the_database_of_a_use_is_told_however_it_is_written() {
+        let ansi = Quotes { ansi: true, ..Quotes::default() };
+        let named = |sent: &str| named_database(sent.as_bytes(), ansi);
+        for sent in ["USE a`b", "use -- c", "USE a b", "USE `a` b", "USE 'a'", "USE ``", "USE `a", "USE"] {
+            assert_eq!(named(sent), None, "{sent}");
+        }
+        assert_eq!(named("use\napp -- that one").as_deref(), Some("app"));
+        assert_eq!(named("/* a */ USE/* b */`a``\r\nb` ;").as_deref(), Some("a`\r\nb"));
+        assert_eq!(named("USE \"a\"\"b\"").as_deref(), Some("a\"b"));
     }
 
     #[test]
