@@ -11,12 +11,14 @@
 //! plan and a rehearsal that nothing is wrong with. The one that an upgrade ended with stays a statement: the rehearsal is to
 //! fail there too.
 
+mod end;
 mod mask;
 mod note;
 mod out;
 mod session;
 mod text;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -31,11 +33,12 @@ use super::scan::first_words;
 use super::summary::Summary;
 use crate::server::flavor::Flavor;
 use crate::sql::digest::short_hex;
+use end::{delimited, holds, write_to};
 use mask::Mask;
 use note::Notes;
 use out::Out;
 use session::Session;
-use text::{Written, delimited, holds, write_to, written};
+use text::{Written, written};
 
 /// What a capture file says of itself.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +89,7 @@ struct State {
 struct Failed {
     place: usize,
     heard: Heard,
-    texts: Vec<Written>,
+    texts: Vec<Written<'static>>,
     /// ROLLBACKs since, which are no going on.
     rollbacks: Vec<(usize, Heard)>,
 }
@@ -191,7 +194,7 @@ impl State {
             self.settle(true)?;
             for end in ends {
                 self.line("-- the session ended here")?;
-                self.write(place, &Written { text: end.to_owned(), delimiter: ";", own_line: false })?;
+                self.write(place, &Written::plain(end))?;
             }
         }
         self.idle.push(place);
@@ -224,6 +227,7 @@ impl State {
         };
         if heard.error.is_some() {
             self.settle(true)?;
+            let texts = texts.into_iter().map(Written::owned).collect();
             self.failed = Some(Failed { place, heard, texts, rollbacks: Vec::new() });
             return Ok(());
         }
@@ -255,8 +259,7 @@ impl State {
             self.keep(failed.place, &failed.heard, failed.texts)?;
         }
         for (place, rollback) in failed.rollbacks {
-            let text = Written { text: "ROLLBACK".to_owned(), delimiter: ";", own_line: false };
-            self.keep(place, &rollback, vec![text])?;
+            self.keep(place, &rollback, vec![Written::plain("ROLLBACK")])?;
         }
         Ok(())
     }
@@ -267,19 +270,19 @@ impl State {
         self.notes.tell(&failed.heard, &mut note);
         note.push('\n');
         for text in &failed.texts {
-            let text = self.mask.as_ref().map_or_else(|| text.text.clone(), |mask| mask.masked(&text.text));
+            let text = self.mask.as_ref().map_or_else(|| text.text.clone(), |mask| mask.masked(&text.text).into());
             text.lines().for_each(|line| note.push_str(&format!("--   {line}\n")));
         }
         self.put(&note)?;
         // A deadlock took the whole transaction back.
         if matches!(failed.heard.error, Some((1213, _))) && self.sessions[failed.place].in_transaction() {
-            self.write(failed.place, &Written { text: "ROLLBACK".to_owned(), delimiter: ";", own_line: false })?;
+            self.write(failed.place, &Written::plain("ROLLBACK"))?;
             self.sessions[failed.place].follow(b"ROLLBACK");
         }
         Ok(())
     }
 
-    fn keep(&mut self, place: usize, heard: &Heard, texts: Vec<Written>) -> Result<()> {
+    fn keep(&mut self, place: usize, heard: &Heard, texts: Vec<Written<'_>>) -> Result<()> {
         if texts.is_empty() {
             self.summary.fold("comments and empty statements");
             return Ok(());
@@ -290,7 +293,7 @@ impl State {
                 self.drop(heard, "what a session had set, and no script can hold");
                 continue;
             }
-            self.write(place, &Written { text: before, delimiter: ";", own_line: false })?;
+            self.write(place, &Written::plain(before))?;
         }
         let mut note = std::mem::take(&mut self.note);
         note.clear();
@@ -301,7 +304,7 @@ impl State {
             self.sessions[place].follow(text.text.as_bytes());
             if let Some(mask) = &self.mask {
                 // Its comments are gone: another end may be needed.
-                match delimited(mask.masked(&text.text).trim().to_owned()) {
+                match delimited(Cow::Owned(mask.masked(&text.text).trim().to_owned())) {
                     Ok(masked) => text = masked,
                     Err(why) => {
                         self.drop(heard, why);
@@ -329,13 +332,19 @@ impl State {
         Ok(())
     }
 
-    fn write(&mut self, place: usize, text: &Written) -> Result<()> {
+    fn write(&mut self, place: usize, text: &Written<'_>) -> Result<()> {
         self.switch(place)?;
         // As `Script::digest` counts it.
         self.statements += 1;
-        self.hash.update(self.sessions[place].number.to_le_bytes());
-        self.hash.update((text.text.len() as u64).to_le_bytes());
+        let mut counted = [0; 12];
+        counted[..4].copy_from_slice(&self.sessions[place].number.to_le_bytes());
+        counted[4..].copy_from_slice(&(text.text.len() as u64).to_le_bytes());
+        self.hash.update(counted);
         self.hash.update(text.text.as_bytes());
+        if text.delimiter == ";" && !text.own_line {
+            self.put(&text.text)?;
+            return self.put(";\n");
+        }
         let mut script = std::mem::take(&mut self.script);
         script.clear();
         write_to(&mut script, text);

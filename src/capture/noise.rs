@@ -22,14 +22,14 @@ pub mod chatter {
 /// anything, or take a lock that others meet, is noise.
 pub fn noise(text: &[u8]) -> Option<&'static str> {
     let [verb] = first_words::<1>(text);
-    match verb.as_str() {
-        "" => Some("comments and empty statements"),
-        "SHOW" | "DESC" | "DESCRIBE" | "EXPLAIN" | "HELP" => {
+    match verb.as_bytes() {
+        b"" => Some("comments and empty statements"),
+        b"SHOW" | b"DESC" | b"DESCRIBE" | b"EXPLAIN" | b"HELP" => {
             // EXPLAIN ANALYZE, and MariaDB's ANALYZE, run what they explain.
             let [_, second] = first_words::<2>(text);
             (second != "ANALYZE").then_some("schema checks (SHOW, DESCRIBE, EXPLAIN)")
         }
-        "SELECT" => select(text),
+        b"SELECT" => select(text),
         _ => None,
     }
 }

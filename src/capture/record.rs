@@ -1,6 +1,8 @@
 //! What was heard of an upgrade, whoever heard it: the proxy, a server's log, a folder of files.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -69,7 +71,54 @@ pub struct Heard {
     pub remarks: Vec<String>,
     /// What the session has that decides what the statement does, and that no earlier statement shows: `insert_id`,
     /// `timestamp`, `rand_seed1`; a `database` that only a log line names. Given again as `SET` (or `USE`) before it.
-    pub state: BTreeMap<String, String>,
+    pub state: State,
+}
+
+/// What a session has, by name. Statements share it: of a log's millions few have another one than the one before.
+#[derive(Clone, Debug, Default)]
+pub struct State(Option<Arc<BTreeMap<String, String>>>);
+
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+
+impl State {
+    /// True where both are one, without a look at what is in it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
+    /// The same values, shared with nobody.
+    pub fn apart(&self) -> Self {
+        Self(self.0.as_ref().map(|values| Arc::new(BTreeMap::clone(values))))
+    }
+}
+
+impl Deref for State {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for State {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl From<BTreeMap<String, String>> for State {
+    fn from(values: BTreeMap<String, String>) -> Self {
+        Self(Some(Arc::new(values)))
+    }
 }
 
 /// How a statement was sent.

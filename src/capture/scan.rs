@@ -55,23 +55,24 @@ pub fn parts(text: &[u8], quotes: Quotes) -> Parts<'_> {
     Parts { text, at: 0, quotes }
 }
 
-impl Parts<'_> {
-    fn quoted(&self, open: usize) -> Option<usize> {
-        let quote = self.text[open];
-        let escapes = quote != b'`' && !self.quotes.plain_backslash && !(quote == b'"' && self.quotes.ansi);
-        let mut at = open + 1;
-        loop {
-            let rest = self.text.get(at..)?;
-            let found = if escapes { memchr::memchr2(quote, b'\\', rest) } else { memchr::memchr(quote, rest) };
-            at += found?;
-            if self.text[at] != quote || self.text.get(at + 1) == Some(&quote) {
-                at += 2;
-            } else {
-                return Some(at + 1);
-            }
+/// One past the end of what is quoted from `open` on; none where it does not close.
+pub fn quoted(text: &[u8], open: usize, quotes: Quotes) -> Option<usize> {
+    let quote = text[open];
+    let escapes = quote != b'`' && !quotes.plain_backslash && !(quote == b'"' && quotes.ansi);
+    let mut at = open + 1;
+    loop {
+        let rest = text.get(at..)?;
+        let found = if escapes { memchr::memchr2(quote, b'\\', rest) } else { memchr::memchr(quote, rest) };
+        at += found?;
+        if text[at] != quote || text.get(at + 1) == Some(&quote) {
+            at += 2;
+        } else {
+            return Some(at + 1);
         }
     }
+}
 
+impl Parts<'_> {
     /// The comment that begins at `at`: one past its end.
     fn comment(&self, at: usize) -> Option<Option<usize>> {
         let rest = &self.text[at..];
@@ -97,7 +98,7 @@ impl Iterator for Parts<'_> {
             (_, Some(end)) => (Part::Comment, end),
             (b'\'' | b'"' | b'`', None) => {
                 let name = first == b'`' || (first == b'"' && self.quotes.ansi);
-                (if name { Part::Name } else { Part::Literal }, self.quoted(start))
+                (if name { Part::Name } else { Part::Literal }, quoted(self.text, start, self.quotes))
             }
             _ => {
                 let mut end = start + 1;
@@ -125,6 +126,10 @@ pub fn trimmed(text: &[u8], quotes: Quotes) -> &[u8] {
     let mut start = 0;
     loop {
         start += text[start..].iter().take_while(|byte| is_space(**byte) || **byte == b';').count();
+        // Most begin with their verb.
+        if text.get(start).is_some_and(u8::is_ascii_alphabetic) {
+            break;
+        }
         match parts(&text[start..], quotes).next() {
             Some((Part::Comment, range)) => start += range.end,
             _ => break,
@@ -146,26 +151,35 @@ pub struct Word {
 }
 
 impl Word {
-    fn of(word: &[u8]) -> Self {
-        let length = word.len().min(WORD);
-        let mut own = Self { bytes: [0; WORD], length };
-        for (to, from) in own.bytes.iter_mut().zip(word) {
-            *to = from.to_ascii_uppercase();
-        }
-        own
-    }
-
     /// The word; of one that no keyword is as long as, its beginning.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The same as bytes: quicker.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
 impl PartialEq<&str> for Word {
     fn eq(&self, other: &&str) -> bool {
-        &self.bytes[..self.length] == other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
+
+/// Bytes of words, in upper case; zero for all others.
+const UPPER: [u8; 256] = {
+    let mut upper = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b'@' | b'.') {
+            upper[byte] = (byte as u8).to_ascii_uppercase();
+        }
+        byte += 1;
+    }
+    upper
+};
 
 /// The first words of a statement in upper case, up to `N`: `["CREATE", "TEMPORARY", "TABLE"]`. An executed comment counts as
 /// what is in it.
@@ -182,12 +196,21 @@ pub fn first_words<const N: usize>(text: &[u8]) -> [Word; N] {
                 _ => break,
             };
         }
-        let length = text[at..]
-            .iter()
-            .take(64)
-            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'@' | b'.'))
-            .count();
-        *word = Word::of(&text[at..at + length]);
+        let mut length = 0;
+        for byte in text[at..].iter().take(64) {
+            let upper = UPPER[usize::from(*byte)];
+            if upper == 0 {
+                break;
+            }
+            if let Some(place) = word.bytes.get_mut(length) {
+                *place = upper;
+            }
+            length += 1;
+        }
+        if length == 0 {
+            break;
+        }
+        word.length = length.min(WORD);
         at += length;
     }
     words

@@ -1,5 +1,7 @@
 //! What a capture holds, in a page: what the upgrade did, phase by phase, and what it did most of.
 
+mod phases;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
@@ -11,6 +13,8 @@ use super::scan::{Part, Quotes, first_words, parts};
 use crate::quantity;
 use crate::sql::digest::normal_form;
 use crate::sql::record::Origin;
+use phases::gathered;
+pub use phases::{Phase, Work};
 
 /// Groups of look-alikes that are kept apart; later ones count together.
 const GROUPS: usize = 20_000;
@@ -18,8 +22,6 @@ const GROUPS: usize = 20_000;
 const SHORTCUTS: (usize, usize) = (50_000, 16 << 20);
 /// Phases from which on they are told more roughly, and how many are left then.
 const PHASES: (usize, usize) = (1000, 100);
-/// Statements fewer than which make no phase of their own beside larger ones.
-const SMALL: u64 = 3;
 
 /// What a number of statements come to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,26 +61,6 @@ fn sum<T>(one: Option<T>, other: Option<T>, add: fn(T, T) -> T) -> Option<T> {
         (Some(one), Some(other)) => Some(add(one, other)),
         (one, other) => one.or(other),
     }
-}
-
-/// What a phase of an upgrade does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Work {
-    /// Definitions.
-    Schema,
-    /// Rows.
-    Rows,
-    /// Reading.
-    Reads,
-}
-
-/// Statements of one kind of work, one after the other.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Phase {
-    /// The kinds of work in it.
-    pub work: Vec<Work>,
-    /// What it comes to.
-    pub count: Count,
 }
 
 /// All that is known of a capture beside its text.
@@ -145,7 +127,7 @@ impl Summary {
 
     fn phase(&mut self, work: Work, heard: &Heard) {
         if self.phases.len() >= PHASES.0 {
-            self.phases = self.told_phases(PHASES.1);
+            self.phases = gathered(std::mem::take(&mut self.phases), PHASES.1);
         }
         match self.phases.last_mut() {
             Some(last) if last.work == [work] => last.count.add(heard),
@@ -172,29 +154,7 @@ impl Summary {
 
     /// The phases as a person tells them: a few strays make none of their own, and there are at most `most`.
     pub fn told_phases(&self, most: usize) -> Vec<Phase> {
-        let mut phases = self.phases.clone();
-        while phases.len() > 1 {
-            let smallest = (0..phases.len()).min_by_key(|at| phases[*at].count.statements).unwrap_or(0);
-            if phases.len() <= most && phases[smallest].count.statements >= SMALL {
-                break;
-            }
-            let small = phases.remove(smallest);
-            let into = smallest.saturating_sub(1);
-            let home = &mut phases[into];
-            let (first, last) = (home.count.first, home.count.last);
-            home.count.join(&small.count);
-            if smallest == 0 {
-                (home.count.first, home.count.last) = (small.count.first.or(first), last);
-            }
-            home.work.extend(small.work);
-            home.work.sort();
-            home.work.dedup();
-            if into + 1 < phases.len() && phases[into].work == phases[into + 1].work {
-                let next = phases.remove(into + 1);
-                phases[into].count.join(&next.count);
-            }
-        }
-        phases
+        gathered(self.phases.clone(), most)
     }
 
     /// The page, for people.
@@ -280,11 +240,11 @@ fn named(work: &[Work]) -> &'static str {
 }
 
 fn work(text: &[u8]) -> Option<Work> {
-    match first_words::<1>(text)[0].as_str() {
-        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" | "OPTIMIZE" | "ANALYZE" | "REPAIR" | "GRANT"
-        | "REVOKE" => Some(Work::Schema),
-        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "CALL" => Some(Work::Rows),
-        "SELECT" | "WITH" | "TABLE" | "VALUES" => Some(Work::Reads),
+    match first_words::<1>(text)[0].as_bytes() {
+        b"INSERT" | b"UPDATE" | b"DELETE" | b"REPLACE" | b"LOAD" | b"CALL" => Some(Work::Rows),
+        b"SELECT" | b"WITH" | b"TABLE" | b"VALUES" => Some(Work::Reads),
+        b"CREATE" | b"ALTER" | b"DROP" | b"RENAME" | b"TRUNCATE" | b"OPTIMIZE" | b"ANALYZE" | b"REPAIR" | b"GRANT"
+        | b"REVOKE" => Some(Work::Schema),
         _ => None,
     }
 }
@@ -292,22 +252,36 @@ fn work(text: &[u8]) -> Option<Work> {
 /// The statement without its literals and digits, but for a definition, which keeps them: the same for most look-alikes, and quick.
 fn outline(text: &[u8], whole: bool, into: &mut Vec<u8>) {
     into.clear();
-    for (part, range) in parts(text, Quotes::default()) {
-        let bytes = &text[range];
-        match part {
-            Part::Literal if !whole => into.push(b'?'),
-            Part::Code if !whole => {
-                let mut in_number = false;
-                for byte in bytes {
-                    let digit = byte.is_ascii_digit();
-                    if !(digit && in_number) {
-                        into.push(if digit { b'0' } else { *byte });
+    if whole {
+        into.extend_from_slice(text);
+    } else {
+        into.resize(text.len(), b'?');
+        let mut length = 0;
+        for (part, range) in parts(text, Quotes::default()) {
+            let bytes = &text[range];
+            match part {
+                Part::Literal => {
+                    into[length] = b'?';
+                    length += 1;
+                }
+                Part::Code => {
+                    // Without a branch for each digit: it is written over by what comes after it.
+                    let mut in_number = false;
+                    for byte in bytes {
+                        let digit = byte.is_ascii_digit();
+                        length -= usize::from(digit && in_number);
+                        into[length] = if digit { b'0' } else { *byte };
+                        length += 1;
+                        in_number = digit;
                     }
-                    in_number = digit;
+                }
+                _ => {
+                    into[length..length + bytes.len()].copy_from_slice(bytes);
+                    length += bytes.len();
                 }
             }
-            _ => into.extend_from_slice(bytes),
         }
+        into.truncate(length);
     }
     // What is that long is one of few.
     into.truncate(16 * 1024);

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::{Encoding, Written, holds, named_database};
-use crate::capture::record::Began;
+use super::end::holds;
+use super::text::{Encoding, Written, named_database};
+use crate::capture::record::{Began, State};
 use crate::capture::scan::{Part, Quotes, first_words, is_space, parts};
 use crate::sql::record::quote_identifier;
 use crate::sql::session_state::used_database;
@@ -23,6 +24,8 @@ pub struct Session {
     pending: Vec<String>,
     /// What was given for the statement before, and still holds.
     given: BTreeMap<String, String>,
+    /// The state that all of it comes from: the next statement has the same, as a rule.
+    last: State,
     /// What it has set: the SET that takes it back.
     resets: BTreeMap<String, String>,
     temporary: BTreeSet<String>,
@@ -46,6 +49,7 @@ impl Session {
         }
         self.encoding = Encoding::default();
         self.given.clear();
+        self.last = State::default();
         for setting in &began.settings {
             let set = format!("SET {setting}");
             self.follow(set.as_bytes());
@@ -70,10 +74,10 @@ impl Session {
     }
 
     /// A USE that no script holds as it was sent, as one can; none for a name that no script holds, and for what names none.
-    pub fn change(&mut self, text: &[u8]) -> Option<Vec<Written>> {
+    pub fn change(&mut self, text: &[u8]) -> Option<Vec<Written<'static>>> {
         let change = format!("USE {}", quote_identifier(&named_database(text, self.encoding.quotes)?));
         self.lost = !holds(&change);
-        (!self.lost).then(|| vec![Written { text: change, delimiter: ";", own_line: false }])
+        (!self.lost).then(|| vec![Written::plain(change)])
     }
 
     /// A statement with this text and state is in a database that no script can name.
@@ -94,13 +98,18 @@ impl Session {
     }
 
     /// What must be written before a statement with this state.
-    pub fn before(&mut self, state: &BTreeMap<String, String>) -> Vec<String> {
-        for (name, value) in state {
+    pub fn before(&mut self, state: &State) -> Vec<String> {
+        if state.is_same(&self.last) {
+            return std::mem::take(&mut self.pending);
+        }
+        let mut lasting = true;
+        for (name, value) in state.iter() {
             if name == "database" {
                 self.used(value);
                 continue;
             }
             let once = matches!(name.as_str(), "insert_id" | "last_insert_id" | "rand_seed1" | "rand_seed2");
+            lasting &= !once;
             if !once && self.given.get(name) == Some(value) {
                 continue;
             }
@@ -111,16 +120,33 @@ impl Session {
             }
             self.pending.push(set);
         }
+        self.last = if lasting { state.clone() } else { State::default() };
         std::mem::take(&mut self.pending)
     }
 
     /// Takes a statement into account that was sent and did not fail.
     pub fn follow(&mut self, text: &[u8]) {
+        // Of most there is nothing to be learned: a quick look first.
+        match first_words::<1>(text)[0].as_bytes() {
+            b"INSERT" | b"UPDATE" | b"DELETE" | b"REPLACE" | b"LOAD" | b"CALL" => {
+                self.in_transaction |= self.no_autocommit
+            }
+            b"SELECT" | b"DO" => {
+                let (mut head, length) = ([0; 256], text.len().min(256));
+                head[..length].copy_from_slice(&text[..length]);
+                head.make_ascii_lowercase();
+                self.lock_named |= memchr::memmem::find(&head, b"get_lock").is_some();
+            }
+            _ => self.follow_rare(text),
+        }
+    }
+
+    fn follow_rare(&mut self, text: &[u8]) {
         let [verb, second, third] = first_words::<3>(text);
         match (verb.as_str(), second.as_str()) {
             ("SET", _) => self.set(text),
             ("USE", _) => {
-                self.lost = false;
+                (self.lost, self.last) = (false, State::default());
                 self.database = std::str::from_utf8(text).ok().and_then(used_database).or(self.database.take())
             }
             ("BEGIN", _) | ("START", "TRANSACTION") => self.in_transaction = true,
@@ -134,13 +160,6 @@ impl Session {
             ("CREATE" | "DROP", _) => self.in_transaction = false,
             ("LOCK", _) => self.tables_locked = true,
             ("UNLOCK", _) => self.tables_locked = false,
-            ("INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "CALL", _) => {
-                self.in_transaction |= self.no_autocommit
-            }
-            ("SELECT" | "DO", _) => {
-                let head = text[..text.len().min(256)].to_ascii_lowercase();
-                self.lock_named |= memchr::memmem::find(&head, b"get_lock").is_some();
-            }
             _ => {}
         }
     }
@@ -304,7 +323,7 @@ mod tests {
         assert!(session.encoding.quotes.ansi);
         session.begin(&Began { database: "app".into(), settings: vec!["NAMES utf8mb4".into()], ..Began::default() });
         assert_eq!(
-            session.before(&BTreeMap::new()),
+            session.before(&State::default()),
             [
                 "SET @a = NULL",
                 "SET SESSION foreign_key_checks = DEFAULT",
@@ -315,7 +334,7 @@ mod tests {
                 "USE `app`",
             ]
         );
-        assert!(session.before(&BTreeMap::new()).is_empty());
+        assert!(session.before(&State::default()).is_empty());
     }
 
     #[test]
@@ -323,7 +342,7 @@ mod tests {
         let dropped = |text: &str| {
             let mut session = after(&[text]);
             session.begin(&Began::default());
-            session.before(&BTreeMap::new()).join("; ")
+            session.before(&State::default()).join("; ")
         };
         let drop = "DROP TEMPORARY TABLE IF EXISTS";
         assert_eq!(dropped("CREATE TEMPORARY TABLE a.`b c`(d INT)"), format!("{drop} a.`b c`"));
@@ -342,7 +361,7 @@ mod tests {
         assert_eq!(session.encoding, Encoding::default());
         assert!(session.end().is_empty());
         session.begin(&Began::default());
-        assert!(session.before(&BTreeMap::new()).is_empty());
+        assert!(session.before(&State::default()).is_empty());
     }
 
     #[test]
@@ -358,10 +377,16 @@ mod tests {
     #[test]
     fn state_is_given_again_only_where_it_changed() {
         let mut session = Session::new(1);
-        let state = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let state = |pairs: &[(&str, &str)]| -> State {
+            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<BTreeMap<_, _>>().into()
+        };
         let both = state(&[("timestamp", "5"), ("insert_id", "7"), ("database", "a b")]);
         assert_eq!(session.before(&both), ["USE `a b`", "SET SESSION insert_id = 7", "SET SESSION timestamp = 5"]);
         assert_eq!(session.before(&both), ["SET SESSION insert_id = 7"]);
-        assert_eq!(session.before(&state(&[("timestamp", "6")])), ["SET SESSION timestamp = 6"]);
+        let sixth = state(&[("timestamp", "6"), ("database", "c")]);
+        assert_eq!(session.before(&sixth), ["USE `c`", "SET SESSION timestamp = 6"]);
+        assert!(session.before(&sixth).is_empty() && session.before(&sixth.apart()).is_empty());
+        session.follow(b"USE d");
+        assert_eq!(session.before(&sixth), ["USE `c`"]);
     }
 }

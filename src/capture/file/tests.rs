@@ -140,7 +140,7 @@ fn a_database_is_named_as_a_script_can_hold_it_or_its_statements_are_left_out() 
         |session, database: &str| Event::Began(Began { session, database: database.into(), ..Began::default() });
     let used = |session, database: &str, text: &str| match heard(session, text) {
         Event::Heard(heard) => {
-            Event::Heard(Heard { state: BTreeMap::from([("database".into(), database.into())]), ..heard })
+            Event::Heard(Heard { state: BTreeMap::from([("database".into(), database.into())]).into(), ..heard })
         }
         other => other,
     };
@@ -244,7 +244,7 @@ fn any_statement() -> impl Strategy<Value = String> {
 
 #[test]
 fn a_name_in_any_letters_may_stand_before_bytes() {
-    let rendered = |sent: &[u8]| written(sent, &text::Encoding::default()).map(|all| all[0].text.clone());
+    let rendered = |sent: &[u8]| written(sent, &text::Encoding::default()).map(|all| all[0].text.to_string());
     assert_eq!(rendered("SELECT \u{555}'?'".as_bytes()).as_deref(), Ok("SELECT \u{555}'?'"));
     assert_eq!(rendered(b"SELECT \xd5\x95'\xff'").as_deref(), Ok("SELECT \u{555} _binary x'FF'"));
     assert_eq!(rendered(b"SELECT _latin1'\xff'").as_deref(), Ok("SELECT _latin1 x'FF'"));
@@ -261,7 +261,7 @@ proptest! {
         // Executed comments alone are no statements to every server: they count in the file, not in the reading.
         let statements: Vec<String> = sent.iter().flat_map(|(_, sent)| {
             written(sent.as_bytes(), &text::Encoding::default()).unwrap_or_default()
-        }).map(|written| written.text).collect();
+        }).map(|written| written.text.into_owned()).collect();
         let found: Vec<String> = texts(&text).into_iter().map(|(_, text)| text).filter(|text| !text.starts_with("USE `")).collect();
         prop_assert_eq!(found, statements);
     }

@@ -1,8 +1,10 @@
 //! A statement's bytes as a text that a script can hold: valid UTF-8, cut by the stock client as it was sent.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::capture::scan::{Part, Quotes, first_words, is_space, parts, trimmed};
+use super::end::{delimited, is_plain};
+use crate::capture::scan::{Part, Quotes, is_space, parts, trimmed};
 use crate::sql::split::{Piece, Splitter};
 
 /// What of a session decides what a statement's bytes mean.
@@ -16,29 +18,32 @@ pub struct Encoding {
 
 /// A statement as it is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct Written<'t> {
     /// The statement.
-    pub text: String,
+    pub text: Cow<'t, str>,
     /// What ends it: a word that it does not hold.
     pub delimiter: &'static str,
     /// The end stands on a line of its own: the statement ends with a comment.
     pub own_line: bool,
 }
 
-/// Delimiters, the usual one first.
-const DELIMITERS: [&str; 5] = [";", ";;", "$$", "//", "|rehearse|"];
+impl<'t> Written<'t> {
+    /// A statement with the usual end.
+    pub fn plain(text: impl Into<Cow<'t, str>>) -> Self {
+        Self { text: text.into(), delimiter: ";", own_line: false }
+    }
 
-/// Verbs that neither a client takes for itself nor a compound statement begins with.
-const PLAIN: [&str; 13] = [
-    "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SET", "ALTER", "DROP", "COMMIT", "ROLLBACK", "TRUNCATE",
-    "LOCK", "UNLOCK",
-];
+    /// The same, with a text of its own.
+    pub fn owned(self) -> Written<'static> {
+        Written { text: Cow::Owned(self.text.into_owned()), delimiter: self.delimiter, own_line: self.own_line }
+    }
+}
 
 /// The statements of what was sent at once, each as a script can hold it.
 ///
 /// # Errors
 /// Why it cannot be written, as it is counted.
-pub fn written(sent: &[u8], encoding: &Encoding) -> Result<Vec<Written>, &'static str> {
+pub fn written<'t>(sent: &'t [u8], encoding: &Encoding) -> Result<Vec<Written<'t>>, &'static str> {
     let sent = trimmed(sent, encoding.quotes);
     if sent.is_empty() {
         return Ok(Vec::new());
@@ -46,7 +51,7 @@ pub fn written(sent: &[u8], encoding: &Encoding) -> Result<Vec<Written>, &'stati
     let text = utf8(sent, encoding)?;
     let plain = is_plain(text.as_bytes());
     if plain == Some(true) {
-        return Ok(vec![Written { text, delimiter: ";", own_line: false }]);
+        return Ok(vec![Written::plain(text)]);
     }
     if plain.is_none() {
         return Err("a quote or comment does not close");
@@ -62,29 +67,10 @@ pub fn written(sent: &[u8], encoding: &Encoding) -> Result<Vec<Written>, &'stati
             }
         }
         if pieces.len() > 1 {
-            return pieces.into_iter().map(delimited).collect();
+            return pieces.into_iter().map(|piece| delimited(Cow::Owned(piece))).collect();
         }
     }
     Ok(vec![delimited(text)?])
-}
-
-/// The statement with an end that the client finds where it is.
-///
-/// # Errors
-/// Why it cannot be written, as it is counted.
-pub fn delimited(text: String) -> Result<Written, &'static str> {
-    let mut written = Written { text, delimiter: ";", own_line: false };
-    // The splitter keeps the body of a stored program whole; the stock client does not.
-    let usual = if holds_semicolon(written.text.as_bytes()) { 1 } else { 0 };
-    for delimiter in &DELIMITERS[usual..] {
-        for own_line in [false, true] {
-            (written.delimiter, written.own_line) = (delimiter, own_line);
-            if reads_back(&written) {
-                return Ok(written);
-            }
-        }
-    }
-    Err("no script can hold it")
 }
 
 /// The database that a USE names, however it is written; none for what is no USE to a server.
@@ -111,68 +97,12 @@ pub fn named_database(sent: &[u8], quotes: Quotes) -> Option<String> {
     (rest.is_empty() && !name.is_empty()).then(|| name.replace(&format!("{quote}{quote}"), &quote.to_string()))
 }
 
-/// True for a statement of our own that a script gives again as it is. The client makes LF of CR LF, and takes no NUL.
-pub fn holds(statement: &str) -> bool {
-    let text = statement.as_bytes();
-    if memchr::memchr(0, text).is_some() || memchr::memmem::find(text, b"\r\n").is_some() {
-        return false;
-    }
-    let plain = || Written { text: statement.to_owned(), delimiter: ";", own_line: false };
-    is_plain(text).is_some_and(|sure| sure || reads_back(&plain()))
-}
-
-/// True when a script that holds it gives it again, and nothing else.
-fn reads_back(written: &Written) -> bool {
-    let mut script = String::with_capacity(written.text.len() + 32);
-    write_to(&mut script, written);
-    let mut splitter = Splitter::new(script.as_bytes(), "");
-    let first = splitter.next_piece();
-    matches!(first, Ok(Some(Piece::Statement(piece))) if piece.text == written.text)
-        && matches!(splitter.next_piece(), Ok(None))
-}
-
-/// Appends the statement with its end, and the lines that change the delimiter for it.
-pub fn write_to(script: &mut String, written: &Written) {
-    let usual = written.delimiter == ";";
-    let end = if written.own_line { "\n" } else { "" };
-    // Writing to a String cannot fail.
-    let _ = match usual {
-        true => writeln!(script, "{}{end};", written.text),
-        false => writeln!(script, "DELIMITER {0}\n{1}{end}{0}\nDELIMITER ;", written.delimiter, written.text),
-    };
-}
-
-/// A semicolon stands in its code.
-fn holds_semicolon(text: &[u8]) -> bool {
-    memchr::memchr(b';', text).is_some()
-        && parts(text, Quotes::default()).any(|(part, range)| part == Part::Code && text[range].contains(&b';'))
-}
-
-/// True for a statement that any client cuts right without a second look; none when something in it does not close.
-fn is_plain(text: &[u8]) -> Option<bool> {
-    let mut plain = PLAIN.contains(&first_words::<1>(text)[0].as_str());
-    for (part, range) in parts(text, Quotes::default()) {
-        match part {
-            Part::Open => return None,
-            Part::Comment => plain = false,
-            Part::Code => {
-                let code = &text[range];
-                plain = plain
-                    && memchr::memchr3(b';', b'\\', b'/', code).is_none()
-                    && memchr::memmem::find(code, b"--").is_none();
-            }
-            Part::Literal | Part::Name => {}
-        }
-    }
-    Some(plain)
-}
-
 /// The statement in UTF-8, without what the client would change on its way: NUL and CR LF. A literal that holds such bytes is
 /// written in hexadecimal, which means the same to the server.
-fn utf8(sent: &[u8], encoding: &Encoding) -> Result<String, &'static str> {
+fn utf8<'t>(sent: &'t [u8], encoding: &Encoding) -> Result<Cow<'t, str>, &'static str> {
     let strange = memchr::memchr2(0, b'\r', sent).is_some() || encoding.quotes != Quotes::default();
     if !strange && let Ok(text) = std::str::from_utf8(sent) {
-        return Ok(text.to_owned());
+        return Ok(Cow::Borrowed(text));
     }
     let mut text = String::with_capacity(sent.len() * 2);
     for (part, range) in parts(sent, encoding.quotes) {
@@ -191,7 +121,7 @@ fn utf8(sent: &[u8], encoding: &Encoding) -> Result<String, &'static str> {
             }
         }
     }
-    Ok(text)
+    Ok(Cow::Owned(text))
 }
 
 /// A name; ANSI_QUOTES' way of quoting is written in backticks, which every mode and client understands.
@@ -297,7 +227,7 @@ mod tests {
     fn one(sent: &[u8], encoding: &Encoding) -> String {
         let found = written(sent, encoding).expect("a text");
         assert_eq!(found.len(), 1, "{found:?}");
-        found[0].text.clone()
+        found[0].text.to_string()
     }
 
     #[test]

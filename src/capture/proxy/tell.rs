@@ -1,6 +1,5 @@
 //! What a session's commands and their answers say, as events.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use super::command::{self, Command};
 use super::local::Saved;
 use super::prepared::{Statements, without_attributes};
 use super::value::Style;
-use crate::capture::record::{Began, Dropped, Event, Heard, Listener, Sent};
+use crate::capture::record::{Began, Dropped, Event, Heard, Listener, Sent, State};
 use crate::sql::record::{Origin, quote_identifier};
 use crate::sql::sent;
 
@@ -206,7 +205,7 @@ impl Teller {
     }
 
     fn draft(&mut self, text: Vec<u8>, sent: Sent, command: &Command) -> Heard {
-        let mut state = BTreeMap::new();
+        let mut state = State::default();
         if !self.own_clock {
             let micros = command.at.as_microsecond();
             state.insert("timestamp".to_owned(), format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000));

@@ -8,10 +8,10 @@ use std::thread;
 
 use anyhow::{Result, bail};
 
-use crate::capture::record::{Event, Listener};
+use crate::capture::record::{Event, Listener, State};
 
 /// Events that are handed on at once, and bytes of their statements: one of 1 GiB waits alone.
-const BATCH: (usize, usize) = (1024, 256 * 1024);
+const BATCH: (usize, usize) = (512, 128 * 1024);
 
 /// Batches that may wait.
 const AHEAD: usize = 4;
@@ -28,38 +28,95 @@ pub fn ahead(read: impl FnOnce(&dyn Listener) -> Result<()> + Send, listener: &d
             let ended = read(&batches);
             let last = batches.held.into_inner().unwrap_or_else(PoisonError::into_inner);
             // Nobody listens any more: whoever stopped has said why.
-            let _ = batches.sender.send(last.events);
+            let _ = batches.sender.send(last);
             ended
         });
         // When the listener fails the receiver is dropped, and the reading ends at its next batch.
-        for event in receiver.into_iter().flat_map(|batch: Vec<Event>| batch) {
-            listener.hear(event)?;
+        for batch in receiver {
+            batch.hand_on(listener)?;
         }
         reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-/// What is to be handed on at once.
+/// What is to be handed on at once. The statements' texts lie one behind the other, and what they have in common stands once:
+/// memory that one thread asks for and another gives back costs both of them more than a copy does.
 #[derive(Debug, Default)]
-struct Held {
+struct Batch {
     events: Vec<Event>,
-    bytes: usize,
+    text: Vec<u8>,
+    /// The end of each statement's text.
+    ends: Vec<usize>,
+    /// From this statement on up to the next one: the file that they stand in, and what their sessions have.
+    files: Vec<(usize, String)>,
+    states: Vec<(usize, State)>,
+}
+
+impl Batch {
+    fn add(&mut self, mut event: Event) {
+        if let Event::Heard(heard) = &mut event {
+            let statement = self.ends.len();
+            self.text.extend_from_slice(&mem::take(&mut heard.text));
+            self.ends.push(self.text.len());
+            let (file, state) = (mem::take(&mut heard.origin.file), mem::take(&mut heard.state));
+            if self.files.last().is_none_or(|(_, last)| *last != file) {
+                self.files.push((statement, file));
+            }
+            if self.states.last().is_none_or(|(_, last)| !last.is_same(&state)) {
+                self.states.push((statement, state));
+            }
+        }
+        self.events.push(event);
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= BATCH.0 || self.text.len() >= BATCH.1
+    }
+
+    /// Hands all on, in order.
+    fn hand_on(self, listener: &dyn Listener) -> Result<()> {
+        let (mut ends, mut from) = (self.ends.into_iter().enumerate(), 0);
+        let (mut files, mut states) = (self.files.into_iter().peekable(), self.states.into_iter().peekable());
+        let (mut file, mut state) = (String::new(), State::default());
+        for mut event in self.events {
+            if let Event::Heard(heard) = &mut event
+                && let Some((statement, end)) = ends.next()
+            {
+                if let Some((_, next)) = files.next_if(|(first, _)| *first == statement) {
+                    file = next;
+                }
+                if let Some((_, next)) = states.next_if(|(first, _)| *first == statement) {
+                    state = next.apart();
+                }
+                heard.text = self.text[from..end].to_vec();
+                heard.origin.file.clone_from(&file);
+                heard.state = state.clone();
+                from = end;
+            }
+            listener.hear(event)?;
+        }
+        Ok(())
+    }
 }
 
 struct Batches {
-    sender: SyncSender<Vec<Event>>,
-    held: Mutex<Held>,
+    sender: SyncSender<Batch>,
+    held: Mutex<Batch>,
 }
 
 impl Listener for Batches {
     fn hear(&self, event: Event) -> Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.bytes += if let Event::Heard(heard) = &event { heard.text.len() } else { 0 };
-        held.events.push(event);
-        if held.events.len() >= BATCH.0 || held.bytes >= BATCH.1 {
-            held.bytes = 0;
-            let next = Vec::with_capacity(held.events.len());
-            if self.sender.send(mem::replace(&mut held.events, next)).is_err() {
+        held.add(event);
+        if held.is_full() {
+            // The next one will be about as large.
+            let next = Batch {
+                events: Vec::with_capacity(held.events.len()),
+                text: Vec::with_capacity(held.text.len().min(2 * BATCH.1)),
+                ends: Vec::with_capacity(held.ends.len()),
+                ..Batch::default()
+            };
+            if self.sender.send(mem::replace(&mut *held, next)).is_err() {
                 bail!("nobody listens any more");
             }
         }
@@ -72,6 +129,40 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::capture::record::Heard;
+    use crate::sql::record::Origin;
+
+    /// Takes down all that it hears.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<Event>>);
+
+    impl Listener for Told {
+        fn hear(&self, event: Event) -> Result<()> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn statements_are_handed_on_as_they_were_told() {
+        let mut events = Vec::new();
+        let mut state = State::default();
+        for n in 0..3000u64 {
+            if n % 7 == 0 {
+                state.insert("timestamp".to_owned(), n.to_string());
+            }
+            let origin = Origin { file: format!("{}.log", n / 900), line: n, column: n % 3 };
+            let text = format!("SELECT {n}").repeat(if n == 1500 { 40_000 } else { (n % 3) as usize }).into_bytes();
+            let state = if n % 5 == 0 { State::default() } else { state.clone() };
+            events.push(Event::Heard(Heard { session: n % 4, text, origin, state, ..Heard::default() }));
+            if n % 11 == 0 {
+                events.push(Event::Ended { session: n });
+            }
+        }
+        let told = Told::default();
+        ahead(|listener| events.iter().try_for_each(|event| listener.hear(event.clone())), &told).expect("an end");
+        assert_eq!(told.0.into_inner().expect("a list"), events);
+    }
 
     /// Takes sessions that end in order, and so many of them.
     struct Most(u64, AtomicU64);

@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::lines::Lines;
 use super::trigger::Bodies;
 use crate::capture::noise::chatter;
-use crate::capture::record::{Dropped, Event, Heard, Listener, Sent};
+use crate::capture::record::{Dropped, Event, Heard, Listener, Sent, State};
 
 /// What ends each statement.
 const END: &[u8] = b"/*!*/;";
@@ -45,7 +45,7 @@ pub fn read(lines: &mut Lines<'_>, listener: &dyn Listener) -> Result<()> {
         at: None,
         seconds: None,
         error: None,
-        state: BTreeMap::new(),
+        state: State::default(),
         once: BTreeMap::new(),
         text: Vec::new(),
         text_line: 0,
@@ -106,7 +106,7 @@ struct Reader<'a> {
     at: Option<Timestamp>,
     seconds: Option<f64>,
     error: Option<u16>,
-    state: BTreeMap<String, String>,
+    state: State,
     once: BTreeMap<String, String>,
     text: Vec<u8>,
     text_line: u64,
@@ -292,7 +292,9 @@ impl Reader<'_> {
         }
         self.bodies.note(text);
         let mut state = self.state.clone();
-        state.append(&mut self.once);
+        if !self.once.is_empty() {
+            state.append(&mut self.once);
+        }
         self.listener.hear(Event::Heard(Heard {
             session: self.session,
             text: text.to_vec(),

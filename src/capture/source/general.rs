@@ -88,14 +88,14 @@ impl<'a> Entries<'a> {
         match command {
             b"Query" | b"Execute" if session == 0 => drop("run by the server itself"),
             b"Query" => {
-                let [verb, second] = first_words::<2>(argument);
+                let [verb] = first_words::<1>(argument);
                 // The server logs what they run as an entry of its own, with the values in it; MySQL hides the text of PREPARE.
-                if matches!(verb.as_str(), "PREPARE" | "EXECUTE" | "DEALLOCATE")
-                    || (verb == "DROP" && second == "PREPARE")
+                if matches!(verb.as_bytes(), b"PREPARE" | b"EXECUTE" | b"DEALLOCATE")
+                    || (verb == "DROP" && first_words::<2>(argument)[1] == "PREPARE")
                 {
                     return drop(chatter::AS_SQL);
                 }
-                if matches!(verb.as_str(), "CREATE" | "ALTER" | "SET" | "GRANT" | "CHANGE")
+                if matches!(verb.as_bytes(), b"CREATE" | b"ALTER" | b"SET" | b"GRANT" | b"CHANGE")
                     && memchr::memmem::find(argument, b"<secret>").is_some()
                 {
                     return drop("a password that the log hides");
@@ -256,7 +256,7 @@ fn head(line: &[u8], clock: &mut Clock) -> Option<Head> {
     let rest = &line[place..];
     let end = memchr::memchr(b'\t', &rest[..rest.len().min(40)])?;
     let name = rest[..end].trim_ascii_end();
-    let command = COMMANDS.into_iter().find(|command| command.as_bytes() == name)?;
+    let command = COMMANDS.iter().copied().find(|command| command.as_bytes() == name)?;
     Some(Head { at, session, command, argument: place + end + 1 })
 }
 

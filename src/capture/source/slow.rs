@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock::Clock;
 use super::lines::Lines;
 use crate::capture::noise::chatter;
-use crate::capture::record::{Dropped, Event, Heard, Listener, Sent};
-use crate::capture::scan::first_words;
+use crate::capture::record::{Dropped, Event, Heard, Listener, Sent, State};
+use crate::capture::scan::{first_words, is_space};
 
 /// Reads a slow log.
 ///
@@ -24,6 +24,7 @@ pub fn read(lines: &mut Lines<'_>, listener: &dyn Listener) -> Result<()> {
     let (mut in_head, mut begun, mut whole) = (false, false, true);
     // A time stands for all entries up to the next one.
     let mut time = None;
+    let mut stamps = Stamps::default();
     while lines.advance()? {
         let line = lines.with_end();
         whole = lines.is_whole();
@@ -37,7 +38,7 @@ pub fn read(lines: &mut Lines<'_>, listener: &dyn Listener) -> Result<()> {
                 time = clock.read(text.trim_ascii()).or(time);
                 entry.written = time;
             } else {
-                entry.head(&String::from_utf8_lossy(line));
+                entry.head(line);
             }
             continue;
         }
@@ -53,7 +54,7 @@ pub fn read(lines: &mut Lines<'_>, listener: &dyn Listener) -> Result<()> {
             continue;
         }
         // Between the head and the statement: which database, and what was set for it.
-        if in_head && entry.preamble(line) {
+        if in_head && (stamps.take(line, &mut entry.heard.state) || entry.preamble(line, &mut stamps)) {
             continue;
         }
         in_head = false;
@@ -80,26 +81,28 @@ struct Entry {
 
 impl Entry {
     /// Takes a line of the head: pairs of `Key: value`.
-    fn head(&mut self, line: &str) {
-        let mut words = line.trim_start_matches('#').split_whitespace().peekable();
+    fn head(&mut self, line: &[u8]) {
+        let line = &line[line.iter().take_while(|byte| **byte == b'#').count()..];
+        let mut words = line.split(|byte| is_space(*byte)).filter(|word| !word.is_empty()).peekable();
         while let Some(word) = words.next() {
-            let Some(key) = word.strip_suffix(':') else { continue };
-            let Some(value) = words.peek().filter(|value| !value.ends_with(':') || value.len() == 1) else { continue };
-            let count = || value.parse::<u64>().ok();
+            let Some(key) = word.strip_suffix(b":") else { continue };
+            let Some(value) = words.peek().filter(|value| !value.ends_with(b":") || value.len() == 1) else { continue };
+            let text = || std::str::from_utf8(value).ok();
+            let count = || text()?.parse::<u64>().ok();
             match key {
-                "Id" | "Thread_id" => self.session = count().unwrap_or(self.session),
-                "Schema" | "db" => {
-                    self.heard.state.insert("database".to_owned(), (*value).to_owned());
+                b"Id" | b"Thread_id" => self.session = count().unwrap_or(self.session),
+                b"Schema" | b"db" => {
+                    self.heard.state.insert("database".to_owned(), String::from_utf8_lossy(value).into_owned());
                 }
-                "Query_time" => self.heard.seconds = value.parse().ok(),
-                "Rows_sent" => self.heard.rows_sent = count(),
-                "Rows_examined" => self.heard.rows_examined = count(),
-                "Rows_affected" => self.heard.rows_affected = count(),
-                "Last_errno" | "Errno" => {
-                    let number = value.parse().ok().filter(|number| *number != 0);
+                b"Query_time" => self.heard.seconds = text().and_then(|text| text.parse().ok()),
+                b"Rows_sent" => self.heard.rows_sent = count(),
+                b"Rows_examined" => self.heard.rows_examined = count(),
+                b"Rows_affected" => self.heard.rows_affected = count(),
+                b"Last_errno" | b"Errno" => {
+                    let number = text().and_then(|text| text.parse().ok()).filter(|number| *number != 0);
                     self.heard.error = number.map(|number: u16| (number, "(the log tells the number only)".to_owned()));
                 }
-                "Stored_routine" => self.heard.sent = Sent::Nested,
+                b"Stored_routine" => self.heard.sent = Sent::Nested,
                 _ => continue,
             }
             words.next();
@@ -107,7 +110,13 @@ impl Entry {
     }
 
     /// Takes a line between the head and the statement; false for what belongs to the statement.
-    fn preamble(&mut self, line: &[u8]) -> bool {
+    fn preamble(&mut self, line: &[u8], stamps: &mut Stamps) -> bool {
+        // A first look: what stands here is the statement's first line, as a rule.
+        let first = line.trim_ascii_start().first();
+        if first.is_some_and(|byte| byte.is_ascii() && !matches!(byte, b'u' | b'S' | b';' | 0x0b)) {
+            return false;
+        }
+        let before = self.heard.state.clone();
         let text = String::from_utf8_lossy(line);
         let text = text.trim().trim_end_matches(';');
         let known = |name: &str| matches!(name, "timestamp" | "insert_id" | "last_insert_id");
@@ -136,6 +145,7 @@ impl Entry {
                     && pairs.iter().all(|(name, value)| known(name) && number(value)) =>
             {
                 self.heard.state.extend(pairs);
+                stamps.keep(line, before, &self.heard.state);
                 true
             }
             _ => false,
@@ -181,6 +191,31 @@ impl Entry {
     }
 }
 
+/// What the line that sets a statement's time made of its state: of thousands of statements in a second it is one and the same.
+#[derive(Default)]
+struct Stamps {
+    line: Vec<u8>,
+    before: State,
+    after: State,
+}
+
+impl Stamps {
+    /// Takes a line that was there before, for the same state.
+    fn take(&self, line: &[u8], state: &mut State) -> bool {
+        let known = line == self.line && !line.is_empty() && *state == self.before;
+        if known {
+            *state = self.after.clone();
+        }
+        known
+    }
+
+    fn keep(&mut self, line: &[u8], before: State, after: &State) {
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        (self.before, self.after) = (before, after.clone());
+    }
+}
+
 /// A line of an entry's head. Statements may hold comments: only known keys count.
 fn is_head(line: &[u8]) -> bool {
     const KEYS: [&[u8]; 18] = [
@@ -203,7 +238,8 @@ fn is_head(line: &[u8]) -> bool {
         b"Log_slow_rate_type: ",
         b"Pages_accessed: ",
     ];
-    line.strip_prefix(b"# ").is_some_and(|rest| KEYS.iter().any(|key| rest.starts_with(key)))
+    line.strip_prefix(b"# ")
+        .is_some_and(|rest| KEYS.iter().any(|key| key.first() == rest.first() && rest.starts_with(key)))
 }
 
 fn is_banner(line: &[u8]) -> bool {

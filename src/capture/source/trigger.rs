@@ -16,10 +16,10 @@ pub struct Bodies {
 impl Bodies {
     /// Takes note of a body when the statement makes one.
     pub fn note(&mut self, text: &[u8]) {
-        let words = first_words::<8>(text);
-        if words[0] != "CREATE" {
+        if first_words::<1>(text)[0] != "CREATE" {
             return;
         }
+        let words = first_words::<8>(text);
         let makes = words.iter().any(|word| matches!(word.as_str(), "TRIGGER" | "PROCEDURE" | "FUNCTION" | "EVENT"));
         let head = text[..text.len().min(400)].to_ascii_uppercase();
         let defined = [&b" TRIGGER "[..], b" PROCEDURE ", b" FUNCTION ", b" EVENT "]
@@ -37,7 +37,10 @@ impl Bodies {
     /// puts in the place of a routine's variables (`NAME_CONST`), or is word for word one of a body made before.
     pub fn hold(&self, text: &[u8]) -> bool {
         let [verb] = first_words::<1>(text);
-        if !matches!(verb.as_str(), "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "SELECT" | "SET" | "CALL" | "DO") {
+        if !matches!(
+            verb.as_bytes(),
+            b"INSERT" | b"UPDATE" | b"DELETE" | b"REPLACE" | b"SELECT" | b"SET" | b"CALL" | b"DO"
+        ) {
             return false;
         }
         if inner(text) {

@@ -187,7 +187,7 @@ impl Behind {
                 Event::Heard(heard) => {
                     let own = scripts.iter_mut().rfind(|(session, _)| *session == heard.session);
                     let (_, script) = own.ok_or("a statement of a session that never began")?;
-                    for (variable, value) in &heard.state {
+                    for (variable, value) in heard.state.iter() {
                         script.extend_from_slice(format!("SET {variable} = {value}$$END$$\n").as_bytes());
                     }
                     script.extend_from_slice(&heard.text);
