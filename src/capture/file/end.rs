@@ -101,9 +101,9 @@ pub fn is_plain(text: &[u8]) -> Option<bool> {
     let mut plain = is_plain_verb(first_words::<1>(text)[0].as_bytes());
     let mut at = 0;
     // Words, literals and names are all that most hold.
-    while plain {
-        let Some(found) = text[at..].iter().position(|byte| MARK[usize::from(*byte)]) else { return Some(true) };
-        at += found;
+    while let Some(from) = plain.then_some(at) {
+        let Some(found) = text[from..].iter().position(|byte| MARK[usize::from(*byte)]) else { return Some(true) };
+        at = from + found;
         match text[at] {
             b'\'' | b'"' | b'`' => at = quoted(text, at, Quotes::default())?,
             b'-' if text.get(at + 1) != Some(&b'-') => at += 1,
