@@ -9,12 +9,18 @@ use anyhow::{Context, Result};
 use crate::problem::BadInput;
 use crate::server::address::{Address, Endpoint};
 
+/// For who cannot get in.
+pub const HINT: &str = "hint: The password comes from MYSQL_PWD, --defaults-file or a prompt; how the connection is encrypted from the \
+    address (?ssl-mode=required&ssl-ca=/ca.pem) or --defaults-file.";
+
 /// What the `[client]` section of an option file says.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Client {
     user: Option<String>,
     password: Option<String>,
     socket: Option<PathBuf>,
+    /// `ssl-mode` and what belongs to it, in order.
+    tls: Vec<(String, Option<String>)>,
 }
 
 /// Reads a server's address and completes it: user and password from the option file, else `MYSQL_PWD`, else a prompt
@@ -34,6 +40,12 @@ pub fn address(dsn: &str, defaults_file: Option<&Path>) -> Result<Address> {
     {
         address.endpoint = Endpoint::Socket(socket.clone());
     }
+    // What the address itself says comes last.
+    let own = std::mem::take(&mut address.tls);
+    for (name, value) in &client.tls {
+        address.tls.set(name, value.as_deref()).map_err(|error| BadInput::new(format!("{error:#}")))?;
+    }
+    address.tls = own.or(address.tls);
     address.password = match client.password.or_else(|| std::env::var("MYSQL_PWD").ok()) {
         Some(password) => password,
         None if io::stdin().is_terminal() && io::stderr().is_terminal() => {
@@ -64,12 +76,16 @@ fn parse(text: &str) -> Client {
             ours = section.split(']').next().is_some_and(|name| name.trim() == "client");
             continue;
         }
-        let Some((name, value)) = line.split_once('=').filter(|_| ours) else { continue };
-        let value = unquote(value.trim());
-        match name.trim().replace('_', "-").as_str() {
-            "user" => client.user = Some(value),
-            "password" => client.password = Some(value),
-            "socket" => client.socket = Some(value.into()),
+        if !ours {
+            continue;
+        }
+        let (name, value) =
+            line.split_once('=').map_or((line, None), |(name, value)| (name, Some(unquote(value.trim()))));
+        match (name.trim().replace('_', "-").as_str(), value) {
+            ("user", Some(value)) => client.user = Some(value),
+            ("password", Some(value)) => client.password = Some(value),
+            ("socket", Some(value)) => client.socket = Some(value.into()),
+            (name, value) if name.contains("ssl") => client.tls.push((name.to_owned(), value)),
             _ => {}
         }
     }
@@ -106,10 +122,11 @@ mod tests {
 
     #[test]
     fn the_client_section_is_read_as_the_stock_client_reads_it() {
-        let text = "[mysqld]\nuser=mysql\n[client]\n# ours\nuser = app\npassword=\"p#1\\s\\\\\"\nsocket=/run/my.sock # local\n[mysql]\nuser=x";
+        let text = "[mysqld]\nuser=mysql\n[client]\n# ours\nuser = app\npassword=\"p#1\\s\\\\\"\nsocket=/run/my.sock # local\nskip-ssl\nssl_ca = /ca.pem\n[mysql]\nuser=x";
         let client = parse(text);
         assert_eq!(client.user.as_deref(), Some("app"));
         assert_eq!(client.password.as_deref(), Some("p#1 \\"));
         assert_eq!(client.socket, Some("/run/my.sock".into()));
+        assert_eq!(client.tls, [("skip-ssl".to_owned(), None), ("ssl-ca".to_owned(), Some("/ca.pem".to_owned()))]);
     }
 }

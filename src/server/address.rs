@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::tls::Tls;
+
 /// How to reach a server. Its `Display` and `Debug` never show the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
@@ -16,6 +18,8 @@ pub struct Address {
     pub password: String,
     /// The default database, when one was named.
     pub database: Option<String>,
+    /// Whether what is said is encrypted.
+    pub tls: Tls,
 }
 
 /// The way to a server.
@@ -35,10 +39,17 @@ pub enum Endpoint {
 impl Address {
     /// A server's socket, as `root` without a password: the way into every sandbox we start.
     pub fn socket(path: impl Into<PathBuf>) -> Self {
-        Self { endpoint: Endpoint::Socket(path.into()), user: "root".into(), password: String::new(), database: None }
+        Self {
+            endpoint: Endpoint::Socket(path.into()),
+            user: "root".into(),
+            password: String::new(),
+            database: None,
+            tls: Tls::default(),
+        }
     }
 
-    /// Reads `mysql://user@host:port/database` (`mariadb://` too; `?socket=/path` for a Unix socket).
+    /// Reads `mysql://user@host:port/database` (`mariadb://` too; `?socket=/path` for a Unix socket, `?ssl-mode=required`,
+    /// `ssl-ca=`, `ssl-cert=`, `ssl-key=`).
     ///
     /// # Errors
     /// When the text is no such URL, or holds a password: passwords come from `MYSQL_PWD`, an option file or a prompt.
@@ -55,11 +66,15 @@ impl Address {
                  an option file (--defaults-file)"
             );
         }
-        let mut socket = None;
+        let (mut socket, mut tls) = (None, Tls::default());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("socket", path)) => socket = Some(PathBuf::from(percent_decode(path)?)),
-                _ => bail!("'{pair}' is no option of a server address: there is only socket=/path"),
+                Some((name, value)) if tls.set(&name.replace('_', "-"), Some(&percent_decode(value)?))? => {}
+                _ => bail!(
+                    "'{pair}' is no option of a server address: there are socket=/path, ssl-mode=required, ssl-ca=/path, \
+                     ssl-cert=/path and ssl-key=/path"
+                ),
             }
         }
         let endpoint = match socket {
@@ -74,6 +89,7 @@ impl Address {
             user: percent_decode(user)?,
             password: String::new(),
             database: (!database.is_empty()).then(|| percent_decode(database)).transpose()?,
+            tls,
         })
     }
 }
@@ -132,6 +148,7 @@ impl fmt::Debug for Address {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tls::Mode;
     use super::*;
 
     #[test]
@@ -141,6 +158,12 @@ mod tests {
         assert_eq!(address.database.as_deref(), Some("shop"));
         let socket = Address::from_dsn("mariadb://root@localhost/?socket=/run/my.sock").expect("an address");
         assert_eq!(socket.endpoint, Endpoint::Socket("/run/my.sock".into()));
+        let tls = Address::from_dsn("mysql://app@db/shop?ssl-mode=verify_identity&ssl_ca=/a%20b.pem")
+            .expect("an address")
+            .tls;
+        assert_eq!((tls.mode(), tls.ca), (Mode::VerifyIdentity, Some("/a b.pem".into())));
+        assert!(Address::from_dsn("mysql://app@db/shop?ssl-mode=maybe").is_err());
+        assert!(Address::from_dsn("mysql://app@db/shop?charset=utf8").is_err());
         let error = Address::from_dsn("mysql://app:hunter2@db/shop").expect_err("a password");
         assert!(!format!("{error:#}").contains("hunter2"));
         let error = Address::from_dsn("mysq://app:hunter2@db/shop").expect_err("no scheme");

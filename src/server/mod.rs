@@ -10,3 +10,4 @@ pub mod fault;
 pub mod flavor;
 pub mod role;
 pub mod session;
+pub mod tls;

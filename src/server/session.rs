@@ -1,5 +1,7 @@
 //! Sessions on a server: [`ReadOnly`] cannot write, [`Writer`] can.
 
+use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,6 +11,7 @@ use mysql::{Conn, LocalInfileHandler, OptsBuilder};
 use super::address::{Address, Endpoint};
 use super::fault::Fault;
 use super::role::{Role, Roster};
+use super::tls::Mode;
 
 /// A session that reads. It has no `execute`, and tells the server `SET SESSION TRANSACTION READ ONLY` besides.
 #[derive(Debug)]
@@ -62,7 +65,32 @@ impl Link {
             Endpoint::Socket(path) => options.socket(Some(path.to_string_lossy())),
             Endpoint::Tcp { host, port } => options.ip_or_hostname(Some(host)).tcp_port(*port),
         };
-        let conn = Conn::new(options).map_err(to_fault)?;
+        let tls = match &address.endpoint {
+            Endpoint::Socket(_) => None,
+            Endpoint::Tcp { .. } => address.tls.options().map_err(|error| unencrypted(error))?,
+        };
+        let conn = match Conn::new(options.clone().ssl_opts(tls)) {
+            Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported))
+                if address.tls.mode() == Mode::Preferred =>
+            {
+                Conn::new(options)
+            }
+            conn => conn,
+        };
+        let conn = conn.map_err(|error| match error {
+            mysql::Error::DriverError(mysql::DriverError::TlsNotSupported) => {
+                unencrypted("the server offers no encryption, and ssl-mode asks for it")
+            }
+            mysql::Error::TlsError(error) => unencrypted(error),
+            // The handshake comes with the first bytes.
+            mysql::Error::IoError(error)
+            | mysql::Error::CodecError(mysql_common::proto::codec::error::PacketCodecError::Io(error))
+                if error.kind() == ErrorKind::InvalidData =>
+            {
+                unencrypted(error)
+            }
+            other => to_fault(other),
+        })?;
         roster.enter(conn.connection_id(), role);
         Ok(Self { conn, roster: roster.clone() })
     }
@@ -192,6 +220,11 @@ impl Writer {
     pub fn serve_local_infile(&mut self, handler: Option<LocalInfileHandler>) {
         self.link.conn.set_local_infile_handler(handler);
     }
+}
+
+/// 2026, as the stock client says it: the two could not agree on how to encrypt. Another try would not help.
+fn unencrypted(why: impl fmt::Display) -> Fault {
+    Fault { number: 2026, state: "HY000".into(), message: format!("TLS: {why}") }
 }
 
 /// The driver's error as a fault; whatever is no answer of the server counts as a lost connection.

@@ -11,6 +11,7 @@ mod capture;
 mod client;
 mod differing;
 mod drills;
+mod encrypted;
 mod fleet;
 mod forecast;
 mod proxy;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     trials.extend(capture::trials(&servers));
     trials.extend(client::trials(&servers));
     trials.extend(drills::trials(&servers));
+    trials.extend(encrypted::trials(&servers));
     trials.extend(fleet::trials(&servers));
     trials.extend(forecast::trials(&servers));
     trials.extend(differing::trials(&servers));

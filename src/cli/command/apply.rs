@@ -37,8 +37,7 @@ pub fn run(typed: &Apply, teller: &Teller) -> Result<Exit> {
     let local = is_local(&address);
     let target = Target::server(address);
     let options = options(typed, &planned.directory)?;
-    let (way, _) = apply::course(plan, &target, &options)
-        .context("hint: The password comes from MYSQL_PWD, --defaults-file or a prompt.")?;
+    let (way, _) = apply::course(plan, &target, &options).context(option_file::HINT)?;
     if typed.dry_run {
         teller.finish();
         output::print(&dry::statements(&way, &options.journal_database).join("\n"))?;

@@ -29,8 +29,7 @@ pub fn run(typed: &Survey, teller: &Teller) -> Result<Exit> {
         databases.extend(address.database.clone());
     }
     let options = read::Options { databases, exact: typed.exact, statistics: true, values: !typed.no_values };
-    let mut reader = session::read_only(&address, Role::Surveyor)
-        .context("hint: The password comes from MYSQL_PWD, --defaults-file or a prompt.")?;
+    let mut reader = session::read_only(&address, Role::Surveyor).context(option_file::HINT)?;
     let survey = read::survey(&mut reader, &options, teller)?;
     teller.finish();
     if typed.output == Path::new("-") {

@@ -30,8 +30,7 @@ pub fn run(typed: &Verify, teller: &Teller) -> Result<Exit> {
         local: is_local(&address),
         ..Options::default()
     };
-    let mut reader = session::read_only(&address, Role::Surveyor)
-        .context("hint: The password comes from MYSQL_PWD, --defaults-file or a prompt.")?;
+    let mut reader = session::read_only(&address, Role::Surveyor).context(option_file::HINT)?;
     teller.stage("looking whether the server is what was rehearsed", Unit::Waiting, None);
     let verdict = verify(&planned.plan, &planned.survey, &planned.directory, &mut reader, &options)?;
     teller.finish();
