@@ -91,7 +91,7 @@ fn capture(log: &Path, directory: &Path) -> Result<(f64, u64)> {
         let peak =
             text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         memory = memory.max(peak.unwrap_or(0) / 1024);
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_millis(2));
     };
     ensure!(ended.success(), "rehearse capture ended with {ended}");
     Ok((begun.elapsed().as_secs_f64(), memory))
