@@ -16,7 +16,7 @@ use crate::sql::record::Action;
 use crate::sql::script::{Options, Script};
 
 /// Changes when the same plan is cut into atoms in another way than before: journals do not mix.
-const CUT: u32 = 1;
+const CUT: u32 = 2;
 
 /// All that is to be carried out.
 #[derive(Clone, Debug)]

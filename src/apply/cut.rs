@@ -10,9 +10,6 @@ use crate::sql::read::read;
 use crate::sql::record::{Kind, TableName, TransactionStep};
 use crate::sql::session_state::used_database;
 
-/// Copies rows as they are: a 0 in a column that counts up would get a new number.
-const COPYING_MODE: &str = "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',NO_AUTO_VALUE_ON_ZERO')";
-
 /// Cuts one script, statement by statement.
 pub struct Cutter {
     name: String,
@@ -55,7 +52,6 @@ impl Cutter {
             Task::Statement { sql } => self.text(sql),
             Task::Kept { sql, factor, condition, copy } => {
                 self.close(End::Commit);
-                self.text(COPYING_MODE);
                 let reading = read(sql, &self.database, self.flavor);
                 let change = Piece { text: sql.clone(), reading };
                 let (factor, condition, copy) = (factor.clone(), condition.clone(), copy.clone());
@@ -63,9 +59,6 @@ impl Cutter {
             }
             Task::Batches { table, key, head, condition, rows, pause_seconds, copy } => {
                 self.close(End::Commit);
-                if copy.is_some() {
-                    self.text(COPYING_MODE);
-                }
                 self.push(Work::Batches(Batches {
                     table: table.clone(),
                     key: key.clone(),

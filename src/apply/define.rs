@@ -90,10 +90,11 @@ impl Runner<'_> {
         let mut tries = 0;
         let rows = loop {
             self.session()?.be_impatient()?;
-            let mut held = false;
+            let (mut held, mut changes) = (false, false);
             let result = (|| {
                 let mut rows = 0;
                 for (at, piece) in pieces.iter().enumerate() {
+                    changes |= piece.reading.kind.is_dml();
                     let done = self.send(&piece.text)?;
                     rows += if piece.reading.kind.is_dml() { done } else { 0 };
                     held |= at == 0;
@@ -111,6 +112,14 @@ impl Runner<'_> {
                         self.session()?.line.execute("UNLOCK TABLES")?;
                         if self.verdict(&proof, &details)? == Verdict::NotHappened {
                             self.empty_again(leg, atom, pieces)?;
+                        }
+                        // Each change of rows was committed by itself, and no definition tells of it.
+                        if changes && proof == Proof::None {
+                            let why = format!(
+                                "{}. What stands before it between LOCK TABLES and UNLOCK TABLES is done",
+                                trouble.told()
+                            );
+                            return Err(Halt::stopped(&atom.id, why, in_doubt(&atom.id)));
                         }
                     }
                     self.failed(atom, &proof, &details, trouble, &mut tries)?;
@@ -209,10 +218,7 @@ impl Runner<'_> {
             Proof::Repeatable => Verdict::NotHappened,
             _ => self.verdict(proof, details)?,
         };
-        let what = match &trouble {
-            Trouble::Refused(why) => why.clone(),
-            Trouble::Fault(fault, text) => format!("{fault}, in: {text}"),
-        };
+        let what = trouble.told();
         let (Verdict::NotHappened, Trouble::Fault(fault, _)) = (&verdict, &trouble) else {
             let seen = match verdict {
                 Verdict::Unclear(seen) => seen,

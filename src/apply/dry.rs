@@ -103,6 +103,7 @@ fn walk(atom: &Atom, batches: &Batches, database: &str, begun: String, out: &mut
 
 fn kept(copy: &Copy, factor: &str, condition: Option<&str>, change: &str, out: &mut Vec<String>) {
     let counts = if copy.exact { "as many rows as were copied" } else { "at most as many rows as were copied" };
+    out.push("-- under the session's sql_mode without its strictness, so that rows are copied as they are:".to_owned());
     out.push(format!("{};", copy_rows(copy, factor, condition)));
     out.push(format!("{}; -- {counts}, else ROLLBACK", change.trim()));
 }

@@ -3,6 +3,7 @@
 use super::atom::{Atom, Work};
 use super::course::Leg;
 use super::halt::{Course, Halt};
+use super::journal::Row;
 use super::runner::Runner;
 use super::session::unless_lost;
 use crate::plan::record::ScriptPhase;
@@ -24,7 +25,7 @@ impl<'a> Runner<'a> {
         let backups =
             || way.legs.iter().filter(|leg| leg.phase == ScriptPhase::Backup && leg.step.as_ref() == Some(step));
         let copies = backups().flat_map(|leg| &leg.atoms).filter(|atom| matches!(atom.work, Work::Change { .. }));
-        let age = copies.filter_map(|atom| self.rows.get(&atom.id)).map(|row| row.age).max().unwrap_or(0);
+        let age = copies.filter_map(|atom| self.rows.get(&atom.id)).map(Row::age).max().unwrap_or(0);
         if age <= FRESH {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! The journal on the target: what has begun and what is done, so that nothing is done twice. Pure but for the reading.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use mysql::prelude::FromRow;
 use mysql::{FromRowError, Row as SqlRow};
@@ -79,7 +80,21 @@ pub struct Row {
     /// The rest.
     pub details: Details,
     /// Seconds since it was done (or begun), when the journal was read; 0 for what this run does.
-    pub age: u64,
+    old: u64,
+    /// When the journal was read, or this was done.
+    seen: Instant,
+}
+
+impl Row {
+    /// Of what this run does now.
+    pub fn now(state: State, rows: u64, details: Details) -> Self {
+        Self { state, rows, details, old: 0, seen: Instant::now() }
+    }
+
+    /// Seconds since it was done, or begun.
+    pub fn age(&self) -> u64 {
+        self.old + self.seen.elapsed().as_secs()
+    }
 }
 
 /// Writes the journal's SQL. All of it is plain ASCII, so that no session's character set changes it, and quotes nothing
@@ -241,7 +256,7 @@ impl Journal {
                     message: format!("the journal's row of {} cannot be read: {error}", raw.unit),
                 })?;
                 let state = if raw.state == "done" { State::Done } else { State::Begun };
-                Ok((raw.unit, Row { state, rows: raw.rows, details, age: raw.age }))
+                Ok((raw.unit, Row { old: raw.age, ..Row::now(state, raw.rows, details) }))
             })
             .collect()
     }

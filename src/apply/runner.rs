@@ -292,9 +292,14 @@ impl<'a> Runner<'a> {
             }
         };
         self.session()?.bring_to(leg, from, &saved)?;
+        // The first comes right after the rest that its copies' age was looked at behind.
+        let mut rests = false;
         for atom in &leg.atoms[from..] {
             self.progress.check()?;
-            self.rest()?;
+            if rests {
+                self.rest()?;
+            }
+            rests |= atom.is_journaled();
             self.atom(leg, atom)?;
         }
         self.note(&leg.name, &leg.title, State::Done, 0, &Details::default())?;
@@ -355,7 +360,7 @@ impl<'a> Runner<'a> {
         if !self.rows.contains_key(unit) {
             self.trail.note("noted", json!({"unit": unit}))?;
         }
-        self.rows.insert(unit.to_owned(), Row { state, rows, details: details.clone(), age: 0 });
+        self.rows.insert(unit.to_owned(), Row::now(state, rows, details.clone()));
         Ok(())
     }
 

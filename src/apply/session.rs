@@ -13,10 +13,11 @@ use super::halt::{Course, Halt};
 use super::journal::Value;
 use super::target::{Calls, Line, Target};
 use crate::execute::session::local_files;
+use crate::plan::work::COPY_MODE;
 use crate::server::fault::Fault;
 use crate::server::flavor::Flavor;
 use crate::server::role::Role;
-use crate::sql::record::{Kind, quote_identifier};
+use crate::sql::record::{Kind, quote_identifier, quote_text};
 
 /// Seconds that the server keeps a session of ours that sends nothing. While we rest we ask it something; what a network
 /// cut off is gone after this, with its locks.
@@ -133,6 +134,16 @@ impl Session {
         if self.names.is_empty() { Ok(None) } else { self.variables().map(Some) }
     }
 
+    /// The statements that set the mode under which rows are copied as they are, and then the session's own again.
+    ///
+    /// # Errors
+    /// The server's fault.
+    pub(super) fn modes(&mut self) -> Result<Modes, Fault> {
+        let own = self.line.first::<(String,)>("SELECT @@SESSION.sql_mode")?.map(|(mode,)| mode).unwrap_or_default();
+        let set = |mode: &str| format!("SET SESSION sql_mode = {}", quote_text(mode));
+        Ok(Modes { copying: set(&copying(&own)), own: set(&own) })
+    }
+
     /// Makes it give up on a lock after a second: what waits for a metadata lock makes everybody queue behind it.
     ///
     /// # Errors
@@ -159,6 +170,28 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Statements that set the session's mode.
+#[derive(Clone, Debug)]
+pub(super) struct Modes {
+    pub copying: String,
+    pub own: String,
+}
+
+/// The mode in which rows are copied as they are, whatever stands in them: what decides how a condition is read stays as it is.
+fn copying(own: &str) -> String {
+    let refuses = |mode: &str| {
+        mode.starts_with("STRICT_")
+            || mode.starts_with("NO_ZERO_")
+            || matches!(mode, "TRADITIONAL" | "ERROR_FOR_DIVISION_BY_ZERO")
+            || COPY_MODE.split(',').any(|own| own == mode)
+    };
+    own.split(',')
+        .filter(|mode| !mode.is_empty() && !refuses(mode))
+        .chain(COPY_MODE.split(','))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// A fault of a statement that only sets the session up.
@@ -215,5 +248,17 @@ fn text(value: SqlValue) -> Option<String> {
         SqlValue::NULL => None,
         SqlValue::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_copied_under_no_strictness_and_conditions_read_as_they_were() {
+        let own = "ANSI_QUOTES,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+        assert_eq!(copying(own), format!("ANSI_QUOTES,{COPY_MODE}"));
+        assert_eq!(copying(""), COPY_MODE);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::atom::{Atom, Work};
 use super::course::Leg;
 use super::halt::{Course, Halt};
-use super::journal::{Details, State};
+use super::journal::{Details, Row, State};
 use super::record::Phase;
 use super::resume::{Proof, proof};
 use super::runner::{Runner, is_whole};
@@ -79,7 +79,7 @@ impl Runner<'_> {
             none if none.is_empty() => String::new(),
             accept => format!("; when it was only rebuilt since (OPTIMIZE, ALTER … FORCE), say so with{accept}"),
         };
-        let age = self.rows.get("").map_or(0, |row| row.age);
+        let age = self.rows.get("").map_or(0, Row::age);
         Err(Halt::failed(
             "",
             format!(

@@ -28,6 +28,17 @@ pub(super) enum Trouble {
     Refused(String),
 }
 
+impl Trouble {
+    /// For people.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Refused(why) => why.clone(),
+            Self::Fault(fault, text) if text.is_empty() => fault.to_string(),
+            Self::Fault(fault, text) => format!("{fault}, in: {text}"),
+        }
+    }
+}
+
 impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault, String::new())
@@ -135,12 +146,13 @@ impl Runner<'_> {
             self.note(&atom.id, &atom.title(), State::Begun, 0, &details)?;
         }
         let keep = copy_rows(copy, factor, condition);
+        let modes = self.session()?.modes()?;
         let mut tries = 0;
         loop {
             let result = self.transaction(atom, |runner| {
                 runner.send("BEGIN")?;
-                let copied = runner.send(&keep)?;
-                let changed = runner.changed(copy, copied, &change.text)?;
+                let copied = runner.send(&format!("{};\n{keep}", modes.copying))?;
+                let changed = runner.changed(copy, copied, &format!("{};\n{}", modes.own, change.text))?;
                 if whole {
                     runner.commit(atom, changed, &details)?
                 } else {
@@ -258,11 +270,7 @@ impl Runner<'_> {
         whole: bool,
         tries: &mut u32,
     ) -> Course<()> {
-        let what = match &trouble {
-            Trouble::Refused(why) => why.clone(),
-            Trouble::Fault(fault, text) if text.is_empty() => fault.to_string(),
-            Trouble::Fault(fault, text) => format!("{fault}, in: {text}"),
-        };
+        let what = trouble.told();
         let passes = match &trouble {
             // 1020: a row changed since it was read (MariaDB's snapshot isolation); 3101: another member was first.
             Trouble::Fault(fault, _) => {
@@ -305,7 +313,7 @@ impl Runner<'_> {
     /// Looks at a unit that an earlier run began and that cannot roll back; true when a person said that it is done.
     fn is_settled(&mut self, atom: &Atom, repeatable: bool) -> Course<bool> {
         let Some(row) = self.rows.get(&atom.id).filter(|row| row.state == State::Begun) else { return Ok(false) };
-        let (details, age) = (row.details.clone(), row.age);
+        let (details, age) = (row.details.clone(), row.age());
         match self.settled(&atom.id) {
             Some(true) => {
                 self.note(&atom.id, &atom.title(), State::Done, 0, &details)?;
@@ -358,7 +366,7 @@ impl Runner<'_> {
 
     pub(super) fn finished(&mut self, atom: &Atom, rows: u64, details: Details) {
         self.summary.rows += rows;
-        self.rows.insert(atom.id.clone(), super::journal::Row { state: State::Done, rows, details, age: 0 });
+        self.rows.insert(atom.id.clone(), super::journal::Row::now(State::Done, rows, details));
     }
 }
 

@@ -6,6 +6,7 @@ use super::atom::{Atom, Batches};
 use super::halt::{Course, Halt};
 use super::journal::{Details, State, Walked};
 use super::runner::Runner;
+use super::session::Modes;
 use super::transact::{Trouble, copy_rows, in_doubt};
 use crate::execute::size::Size;
 use crate::execute::walk::table_now;
@@ -26,6 +27,8 @@ impl Runner<'_> {
         let whole = self.can_roll_back(&tables)?;
         let key = self.key(atom, batches)?;
         let title = atom.title();
+        // Once: what was broken off may leave the session in the other.
+        let modes = self.session()?.modes()?;
         let mut rows = self.rows.get(&atom.id).map_or(0, |row| row.rows);
         let mut details = self.details(atom)?;
         let mut walked = match details.walk.clone() {
@@ -74,7 +77,7 @@ impl Runner<'_> {
             }
             let begin = Instant::now();
             next.rows = size.rows;
-            let result = self.batch(atom, batches, &condition, whole, |changed| {
+            let result = self.batch(atom, batches, &modes, &condition, whole, |changed| {
                 let state = if last { State::Done } else { State::Begun };
                 let details = Details { walk: Some(next.clone()), ..details.clone() };
                 (state, rows + changed, details)
@@ -91,8 +94,7 @@ impl Runner<'_> {
                         walked = reached;
                     }
                     details = now;
-                    self.rows
-                        .insert(atom.id.clone(), super::journal::Row { state, rows, details: details.clone(), age: 0 });
+                    self.rows.insert(atom.id.clone(), super::journal::Row::now(state, rows, details.clone()));
                     self.summary.batches += 1;
                     self.summary.longest_batch_seconds = self.summary.longest_batch_seconds.max(seconds);
                     self.moved += 1;
@@ -124,6 +126,7 @@ impl Runner<'_> {
         &mut self,
         atom: &Atom,
         batches: &Batches,
+        modes: &Modes,
         condition: &str,
         whole: bool,
         next: impl FnOnce(u64) -> (State, u64, Details),
@@ -135,8 +138,8 @@ impl Runner<'_> {
             let changed = match &batches.copy {
                 Some(copy) => {
                     let keep = copy_rows(copy, &batches.table.quoted(), Some(condition));
-                    let copied = runner.send(&format!("{begin}{keep}"))?;
-                    runner.changed(copy, copied, &change)?
+                    let copied = runner.send(&format!("{};\n{begin}{keep}", modes.copying))?;
+                    runner.changed(copy, copied, &format!("{};\n{change}", modes.own))?
                 }
                 None => runner.send(&format!("{begin}{change}"))?,
             };

@@ -67,7 +67,7 @@ impl Link {
         };
         let tls = match &address.endpoint {
             Endpoint::Socket(_) => None,
-            Endpoint::Tcp { .. } => address.tls.options().map_err(|error| unencrypted(error))?,
+            Endpoint::Tcp { .. } => address.tls.options().map_err(unencrypted)?,
         };
         let conn = match Conn::new(options.clone().ssl_opts(tls)) {
             Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported))

@@ -21,6 +21,8 @@ pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
         ("cut_off_at_every_call_it_ends_the_same", cuts::cut_off_at_every_call),
         ("what_nobody_can_know_stops_it_and_a_person_settles_it", cuts::what_nobody_can_know),
         ("a_failing_statement_leaves_nothing_and_is_run_again", trouble::a_failing_statement),
+        ("what_fails_between_table_locks_is_not_done_twice", trouble::a_failing_statement_under_locks),
+        ("rows_that_strictness_would_refuse_are_copied_as_they_are", trouble::rows_of_laxer_days),
         ("a_held_table_is_tried_again_and_again", trouble::a_held_table),
         ("two_at_once_and_an_orphan", trouble::two_at_once),
         ("it_rests_while_the_pause_file_is_there_and_ends_where_it_is_asked_to", trouble::it_rests),

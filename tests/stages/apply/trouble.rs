@@ -31,6 +31,52 @@ pub fn a_failing_statement(stand: &Stand) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What stands between LOCK TABLES and UNLOCK TABLES is committed statement by statement.
+pub fn a_failing_statement_under_locks(stand: &Stand) -> Result<(), Failed> {
+    filled(stand)?;
+    let tasks = stand.statements(&[
+        "LOCK TABLES t WRITE, sums WRITE",
+        "UPDATE t SET n = n + 1 WHERE id = 7",
+        "INSERT INTO sums VALUES ('a', 1)",
+        "UNLOCK TABLES",
+    ]);
+    let plan = stand.plan(&[json!({"tasks": tasks})])?;
+    for _ in 0..2 {
+        let summary = stand.apply(&plan, &stand.options())?;
+        let Ending::Stopped(stop) = &summary.ending else { return Err(format!("{summary:#?}").into()) };
+        assert!(stop.next.contains("--settled"), "{stop:#?}");
+        assert_eq!(stand.value("SELECT CAST(n AS CHAR) FROM t WHERE id = 7")?, "1", "it is not done twice");
+    }
+    Ok(())
+}
+
+/// Rows that today's strictness would not let in are copied as they are, by the one way and the other.
+pub fn rows_of_laxer_days(stand: &Stand) -> Result<(), Failed> {
+    filled(stand)?;
+    let db = &stand.database;
+    stand.execute(&[
+        "CREATE TABLE old (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, day DATE NOT NULL)",
+        "CREATE TABLE old_kept LIKE old",
+        "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
+        "INSERT INTO old VALUES (0, '0000-00-00'), (1, '2024-02-30'), (2, '2024-01-01')",
+    ])?;
+    let strict = "SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'";
+    let copy = json!({"into": format!("{db}.old_kept"), "columns": ["id", "day"], "exact": true});
+    let mut tasks = stand.statements(&[strict]);
+    tasks.push(json!({"kind": "batches", "table": format!("{db}.old"), "key": ["id"], "head": "DELETE FROM old",
+                      "condition": "\"id\" < 1", "rows": 10, "pause_seconds": 0.0, "copy": copy}));
+    tasks.push(json!({"kind": "kept", "sql": "DELETE FROM old WHERE \"id\" = 1", "factor": "old",
+                      "condition": "\"id\" = 1", "copy": copy}));
+    tasks.extend(stand.statements(&["INSERT INTO sums SELECT @@SESSION.sql_mode LIKE '%STRICT_TRANS_TABLES%', 1"]));
+    let plan = stand.plan(&[json!({"tasks": tasks})])?;
+    let summary = stand.apply(&plan, &stand.options())?;
+    assert_eq!(summary.ending, Ending::Done, "{summary:#?}");
+    let kept = "SELECT GROUP_CONCAT(id, ' ', CAST(day AS CHAR) ORDER BY id) FROM old_kept";
+    assert_eq!(stand.value(kept)?, "0 0000-00-00,1 2024-02-30");
+    assert_eq!(stand.value("SELECT what FROM sums WHERE n = 1")?, "1", "afterwards it is as strict as before");
+    Ok(())
+}
+
 pub fn a_held_table(stand: &Stand) -> Result<(), Failed> {
     filled(stand)?;
     let plan = stand.plan(&[json!({"tasks": stand.statements(&["ALTER TABLE t ADD COLUMN a INT"])})])?;
