@@ -83,22 +83,29 @@ pub fn collect(
                 }
             }
             found.sort_by(|(a, _), (b, _)| folder::order(&a.path, &b.path));
+            // Where no layout at all is known, SQL that changed would pass unseen in every branch.
+            if let (true, Some(first)) = (found.is_empty(), branch.passed_over.first())
+                && below(Path::new("."), printers)?.is_empty()
+            {
+                let changed = match branch.passed_over.len() - 1 {
+                    0 => format!("{first} was changed"),
+                    more => format!("{first} and {more} more were changed"),
+                };
+                bail!(anyhow!(NAME_THEM).context(BadInput::new(format!(
+                    "{changed}, and nothing in this repository is laid out as migrations are"
+                ))));
+            }
         }
         None => {
             let all = [PathBuf::new()];
             for root in if paths.is_empty() { &all[..] } else { &paths[..] } {
                 let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-                let mut below = migration::find(root).map_err(bad_input)?;
-                below.retain(|migration| !printers.wrote(&migration.path));
-                printers.add_own(root, &mut below).map_err(bad_input)?;
+                let below = below(root, printers)?;
                 let is_file = below.is_empty() && root.is_file();
                 found.extend(below.into_iter().chain(is_file.then(|| plain(root))).map(|one| (one, None)));
             }
             if found.is_empty() {
-                bail!(
-                    anyhow!("hint: Name their folder: rehearse check PATH, or check.paths in rehearse.yaml.")
-                        .context(BadInput::new("no migration was found"))
-                );
+                bail!(anyhow!(NAME_THEM).context(BadInput::new("no migration was found")));
             }
         }
     }
@@ -110,9 +117,19 @@ pub fn collect(
     Ok(branch)
 }
 
+/// The migrations in a folder, but what our own commands printed there.
+fn below(root: &Path, printers: &Printers<'_>) -> Result<Vec<Migration>> {
+    let mut below = migration::find(root).map_err(bad_input)?;
+    below.retain(|migration| !printers.wrote(&migration.path));
+    printers.add_own(root, &mut below).map_err(bad_input)?;
+    Ok(below)
+}
+
 fn plain(path: &Path) -> Migration {
     Migration { path: path.to_owned(), framework: Framework::Sql, form: Form::Sql }
 }
+
+const NAME_THEM: &str = "hint: Name their folder: rehearse check PATH, or check.paths in rehearse.yaml.";
 
 impl Branch {
     fn take(

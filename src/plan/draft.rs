@@ -228,8 +228,7 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
 
 /// What the step destroys: the upgrade's statements and what stands in for them, without what the upgrade itself made.
 fn losses(input: &Input<'_>, unit: &Unit<'_>, shapes: &Shapes) -> Vec<Loss> {
-    let mut all: Vec<Loss> =
-        unit.statements().take(1_000).flat_map(|statement| loss::of(statement, input.survey)).collect();
+    let mut all: Vec<Loss> = unit.statements().flat_map(|statement| loss::of(statement, input.survey)).collect();
     if let Some(trial) = unit.trial {
         let made: Vec<TableName> = trial
             .alternative

@@ -12,9 +12,16 @@ use super::{Input, Said, draft, render};
 use crate::advise::record::Findings;
 use crate::advise::specimen::{Specimen, flavor, shop, trial};
 use crate::artifact::{parse_yaml, to_yaml};
+use crate::replay::group::fold;
+use crate::replay::record::Observation;
 
 pub(super) fn plan_of(specimen: &Specimen) -> Plan {
-    let said = |seen: &crate::replay::record::Observation| {
+    planned(specimen, &specimen.loud.observations)
+}
+
+/// The plan of a specimen whose observations were folded to `loud`.
+fn planned(specimen: &Specimen, loud: &[Observation]) -> Plan {
+    let said = |seen: &Observation| {
         let (statement, database) = (seen.statement.clone(), "shop".to_owned());
         (statement.id.clone(), Said { statement, database, preamble: Ok(Vec::new()) })
     };
@@ -32,7 +39,7 @@ pub(super) fn plan_of(specimen: &Specimen) -> Plan {
         schema_digest: "feed",
         survey: &specimen.survey,
         changes: &specimen.changes,
-        loud: &specimen.loud.observations,
+        loud,
         quiet: &[],
         trials: &specimen.trials,
         drills: &specimen.drills,
@@ -140,6 +147,45 @@ fn of_look_alikes_rows_are_kept_before_them() {
     let plan = plan_of(&specimen);
     assert!(sql(&plan, ScriptPhase::Backup).contains("INSERT INTO `shop`.`rehearse_001_page_views` ("));
     assert!(plan.blockers.iter().any(|blocker| blocker.contains("stands for 3 statements")), "{:?}", plan.blockers);
+}
+
+/// What the upgrade did, look-alikes (here: of the same verb) folded as in an upgrade of many statements.
+fn folded(specimen: &mut Specimen) -> Vec<Observation> {
+    let mut all: Vec<Observation> = Vec::new();
+    for seen in &mut specimen.loud.observations {
+        seen.statement.digest = seen.statement.text[..6].to_owned();
+        match all.iter_mut().find(|earlier| earlier.statement.digest == seen.statement.digest) {
+            Some(group) => fold(group, seen.clone()),
+            None => all.push(seen.clone()),
+        }
+    }
+    all
+}
+
+#[test]
+fn of_thousands_of_look_alikes_each_is_in_the_plan() {
+    let many: Vec<String> =
+        (1..=2_500).map(|id| format!("UPDATE orders SET status = 's{id}' WHERE id = {id}")).collect();
+    let mut specimen = Specimen::of(&many.join(";"));
+    let loud = folded(&mut specimen);
+    assert_eq!(loud.len(), 1);
+    let plan = planned(&specimen, &loud);
+    assert_eq!(plan.blockers, Vec::<String>::new());
+    let step = sql(&plan, ScriptPhase::Step);
+    assert!(step.contains("'s1'") && step.contains("'s2500'"), "the last of them, too");
+    assert_eq!(plan.steps[0].body.tasks.len(), 2_500);
+}
+
+#[test]
+fn look_alikes_with_others_between_them_are_no_plan() {
+    let text = "UPDATE orders SET status = 'x' WHERE id = 1; DELETE FROM page_views WHERE user_id = 1; \
+                UPDATE orders SET status = 'y' WHERE id = 2; DELETE FROM page_views WHERE user_id = 2";
+    let mut specimen = Specimen::of(text);
+    let loud = folded(&mut specimen);
+    let plan = planned(&specimen, &loud);
+    let spoken = plan.blockers.iter().filter(|blocker| blocker.contains("others stand between them")).count();
+    assert_eq!(spoken, 2, "{:?}", plan.blockers);
+    assert_eq!(plan_of(&specimen).blockers, Vec::<String>::new(), "each by itself is as it was");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl<'a> Unit<'a> {
     pub fn actions(&self) -> Vec<Action> {
         match self.trial {
             Some(trial) => trial.alternative.actions.clone(),
-            None => self.texts.iter().take(1_000).map(|statement| Action::Once((*statement).clone())).collect(),
+            None => self.texts.iter().map(|statement| Action::Once((*statement).clone())).collect(),
         }
     }
 
@@ -179,6 +179,13 @@ pub fn units<'a>(input: &Input<'a>) -> (Vec<Unit<'a>>, Vec<LeftOut>, Vec<String>
                 texts.len()
             ));
         }
+        if let Some(between) = between(seen, input) {
+            blockers.push(format!(
+                "{label} stands for {} statements, and others stand between them ({between} is the first): the plan would run them in \
+                 another order. Carry out upgrade.sql for these",
+                seen.count
+            ));
+        }
         if let (true, Some(last)) = (is_part, units.last_mut()) {
             // An alternative stands in for a statement alone, not for a part of a transaction.
             if let Some(trial) = last.trial.take() {
@@ -241,13 +248,22 @@ fn unfold<'a>(seen: &'a Observation, input: &Input<'a>) -> Vec<&'a Statement> {
     if seen.count == 1 {
         return vec![&seen.statement];
     }
+    let Some(mut ids) = ids(seen) else { return vec![&seen.statement] };
+    let there = ids.by_ref().map_while(|id| input.statements.get(&format!("s{id}")));
+    there.map(|said| &said.statement).filter(|statement| statement.digest == seen.statement.digest).collect()
+}
+
+/// The first statement between a group's own that is none of them, and does something.
+fn between(seen: &Observation, input: &Input<'_>) -> Option<String> {
+    let own = &seen.statement.digest;
+    let mut said = ids(seen)?.filter_map(|id| input.statements.get(&format!("s{id}")));
+    let other = said.find(|said| said.statement.digest != *own && no_step(&said.statement).is_none())?;
+    Some(other.statement.label().to_owned())
+}
+
+/// The numbers from a group's first statement to its last.
+fn ids(seen: &Observation) -> Option<std::ops::RangeInclusive<u64>> {
     let number = |id: &str| id.strip_prefix('s').and_then(|digits| digits.parse::<u64>().ok());
-    match (number(&seen.statement.id), number(&seen.last_id)) {
-        (Some(first), Some(last)) if last >= first => (first..=last)
-            .map_while(|id| input.statements.get(&format!("s{id}")))
-            .map(|said| &said.statement)
-            .filter(|statement| statement.digest == seen.statement.digest)
-            .collect(),
-        _ => vec![&seen.statement],
-    }
+    let range = number(&seen.statement.id)?..=number(&seen.last_id)?;
+    (!range.is_empty()).then_some(range)
 }

@@ -7,7 +7,7 @@ mod disturb;
 mod drive;
 pub mod experiment;
 mod fold;
-mod group;
+pub mod group;
 mod knot;
 mod minder;
 pub mod proof;

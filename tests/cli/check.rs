@@ -302,3 +302,35 @@ fn the_manual_has_a_page_for_each_rule_and_each_command() {
     assert!(read("man/rehearse.1").contains("rehearse\\-check(1)"));
     assert!(read("man/rehearse-check.1").contains("\\-\\-git\\-diff"));
 }
+
+#[test]
+fn sql_in_no_layout_that_is_known_does_not_pass() {
+    let desk = Branch(Desk::new());
+    fs::remove_file(desk.0.path().join("scenario.yaml")).expect("it was there");
+    desk.git(&["init", "-q", "-b", "main"]);
+    desk.git(&["config", "user.email", "a@example.org"]);
+    desk.git(&["config", "user.name", "A"]);
+    desk.commit();
+    desk.git(&["checkout", "-q", "-b", "work"]);
+    desk.write("db/updates/042.sql", "DROP TABLE orders;\n");
+    desk.commit();
+    let said = desk.check(&["--static", "--git-diff", "main"], &[]);
+    assert_eq!(said.0.status.code(), Some(2), "{}{}", said.out(), said.err());
+    assert!(
+        said.err().contains("db/updates/042.sql was changed") && said.err().contains("check.paths"),
+        "{}{}",
+        said.out(),
+        said.err()
+    );
+    let said = desk.check(&["--static", "--git-diff", "main", "db/updates"], &[]);
+    assert!(said.out().contains("drop-table"), "{}{}", said.out(), said.err());
+    desk.write("db/migrations/001_first.sql", "CREATE TABLE codes (code char(2) NOT NULL PRIMARY KEY);\n");
+    desk.commit();
+    let said = desk.check(&["--static", "--git-diff", "main"], &[]);
+    assert!(
+        said.out().contains("db/updates/042.sql was changed, and not taken for a migration"),
+        "{}{}",
+        said.out(),
+        said.err()
+    );
+}
