@@ -32,6 +32,7 @@ test:
 	fixtures/servers/get mysql:9.7 mariadb:10.11 mariadb:11.8 process tools
 	fixtures/clients/get
 	fixtures/ci/get
+	fixtures/upgrades/get
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo test --quiet

@@ -17,12 +17,12 @@ use crate::problem::BadInput;
 use crate::progress::{Progress, Unit};
 use crate::sandbox::Instance;
 use crate::server::session::Writer;
-use crate::sql::record::quote_identifier;
 use crate::sql::split::{Piece, Splitter};
 
 use super::dump_text::DumpText;
 use super::schema::create_definer;
 use super::session::{self, Opened};
+use super::standing::Standing;
 
 /// Loads a dump: `.sql`, or packed by gzip or zstd (its first bytes tell).
 ///
@@ -40,11 +40,10 @@ pub fn load(instance: &Instance, path: &Path, database: &str, progress: &dyn Pro
 
     let mut opened = Opened::new(instance, progress)?;
     opened.set("max_allowed_packet", 1 << 30)?;
-    let mut target = Target { instance, writer: session::open(instance)?, definers: BTreeSet::new() };
-    let name = quote_identifier(database);
-    let create = format!("CREATE DATABASE IF NOT EXISTS {name}");
-    target.writer.execute(&create).with_context(|| format!("cannot create the database {database}"))?;
-    target.writer.use_database(database).with_context(|| format!("cannot use the database {database}"))?;
+    let mut writer = session::open(instance)?;
+    let standing =
+        Standing::make(&mut writer, database).with_context(|| format!("cannot create the database {database}"))?;
+    let mut target = Target { instance, writer, standing, definers: BTreeSet::new() };
     let mut splitter = Splitter::new(text, &shown);
     while let Some(piece) = splitter.next_piece()? {
         progress.check()?;
@@ -63,6 +62,7 @@ pub fn load(instance: &Instance, path: &Path, database: &str, progress: &dyn Pro
 struct Target<'a> {
     instance: &'a Instance,
     writer: Writer,
+    standing: Standing,
     definers: BTreeSet<String>,
 }
 
@@ -77,7 +77,7 @@ impl Target<'_> {
             // On a session of its own: the dump may hold tables locked, and an account is its own transaction.
             create_definer(&mut session::open(self.instance)?, &account)?;
         }
-        self.writer.execute(statement)?;
+        self.standing.run(&mut self.writer, statement)?;
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ mod partition;
 mod references;
 mod rows;
 mod session;
+mod standing;
 mod stream;
 mod values;
 

@@ -13,6 +13,7 @@ use crate::sql::script::Script;
 use crate::survey::record::Survey;
 
 use super::session;
+use super::standing::Standing;
 
 /// Creates `database` (when the server does not have it) and runs a schema file in it.
 ///
@@ -39,9 +40,8 @@ pub fn run_rows(instance: &Instance, script: &Script, database: &str, tables: &B
 
 fn run_some(instance: &Instance, script: &Script, database: &str, wanted: impl Fn(&Statement) -> bool) -> Result<()> {
     let mut writer = instance.writer(Role::Seeder).context("cannot open a session to create the schema")?;
-    let create = format!("CREATE DATABASE IF NOT EXISTS {}", quote_identifier(database));
-    writer.execute(&create).with_context(|| format!("cannot create the database {database}"))?;
-    writer.use_database(database).with_context(|| format!("cannot use the database {database}"))?;
+    let mut standing =
+        Standing::make(&mut writer, database).with_context(|| format!("cannot create the database {database}"))?;
     // Tables may stand before the tables that they refer to.
     writer.execute("SET SESSION foreign_key_checks = 0").context("cannot prepare the session for the schema")?;
     for action in script.actions()? {
@@ -52,7 +52,7 @@ fn run_some(instance: &Instance, script: &Script, database: &str, wanted: impl F
         if !wanted(&statement) {
             continue;
         }
-        writer.execute(&statement.text).with_context(|| {
+        standing.run(&mut writer, &statement.text).with_context(|| {
             format!("{}: cannot run the schema's statement {}", statement.origin, statement.label())
         })?;
     }

@@ -15,6 +15,7 @@ mod redraft;
 mod risks;
 mod story;
 mod twin;
+mod upgrades;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     trials.extend(gate::trials());
     trials.extend(live::trials());
     trials.extend(plain::trials());
+    trials.extend(upgrades::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     scenes.end();
     conclusion.exit_code()

@@ -16,20 +16,21 @@ use mysql_rehearsal::sql::record::TableName;
 use mysql_rehearsal::survey::read::{Options, survey};
 use mysql_rehearsal::survey::record::Survey;
 
-use self::dumps::dumps_are_loaded;
+use self::dumps::{databases_keep_their_character_set, dumps_are_loaded};
 use super::servers::Servers;
 
 type Check = fn(&Servers, &Instance) -> Result<(), Failed>;
 
 /// The trials of this module, each on both servers.
 pub fn trials(servers: &Arc<Servers>) -> Vec<Trial> {
-    let checks: [(&str, Check); 7] = [
+    let checks: [(&str, Check); 8] = [
         ("every_type_is_filled", every_type_is_filled),
         ("keys_hold_and_children_find_their_parents", keys_hold_and_children_find_their_parents),
         ("rows_land_in_their_partitions", rows_land_in_their_partitions),
         ("triggers_do_not_fire_and_views_and_routines_are_there", triggers_do_not_fire),
         ("what_cannot_be_filled_is_said_and_left_empty", what_cannot_be_filled_is_said),
         ("dumps_are_loaded_plain_and_packed", dumps_are_loaded),
+        ("databases_keep_their_character_set", databases_keep_their_character_set),
         ("the_same_survey_gives_the_same_rows", the_same_survey_gives_the_same_rows),
     ];
     let mut trials = Vec::new();

@@ -1,5 +1,7 @@
 //! Dumps, plain and packed.
 
+use mysql_rehearsal::sql::script;
+
 use super::*;
 
 /// A dump as `mariadb-dump` and `mysqldump` write them, with the oddities of both.
@@ -46,5 +48,40 @@ pub fn dumps_are_loaded(servers: &Servers, instance: &Instance) -> Result<(), Fa
     let error = seed::dump::load(instance, &path, &database, &Silent)
         .map_or_else(|error| format!("{error:#}"), |()| String::new());
     assert!(error.contains("broken.sql:3") && error.contains("1146"), "{error}");
+    Ok(())
+}
+
+/// What names its database makes it with its own character set; what does not fills the one that was named.
+pub fn databases_keep_their_character_set(servers: &Servers, instance: &Instance) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("named.sql");
+    let charset = |database: &str| -> Result<Option<String>, Failed> {
+        let of = format!("FROM information_schema.schemata WHERE schema_name = '{database}'");
+        Ok(instance.reader(Role::Keeper)?.first(&format!("SELECT default_character_set_name {of}"))?)
+    };
+    for create in ["CREATE DATABASE", "CREATE DATABASE /*!32312 IF NOT EXISTS*/"] {
+        for is_dump in [true, false] {
+            let database = servers.fresh_database(instance)?;
+            let mut writer = instance.writer(Role::Keeper)?;
+            writer.execute(&format!("DROP DATABASE {database}"))?;
+            let text =
+                format!("{create} `{database}` /*!40100 DEFAULT CHARACTER SET latin2 */;\nCREATE TABLE t (a int);\n");
+            std::fs::write(&path, text)?;
+            if is_dump {
+                seed::dump::load(instance, &path, &database, &Silent).map_err(|error| format!("{error:#}"))?;
+            } else {
+                let options = script::Options {
+                    variables: Default::default(),
+                    database: database.clone(),
+                    flavor: instance.flavor(),
+                };
+                let script = script::Script::from_files(std::slice::from_ref(&path), options)
+                    .map_err(|error| format!("{error:#}"))?;
+                seed::schema::run_file(instance, &script, &database).map_err(|error| format!("{error:#}"))?;
+            }
+            assert_eq!(charset(&database)?.as_deref(), Some("latin2"), "{create}, dump: {is_dump}");
+            assert_eq!(writer.first::<u64>(&format!("SELECT COUNT(*) FROM {database}.t"))?, Some(0));
+        }
+    }
     Ok(())
 }
