@@ -241,6 +241,7 @@ fn definition(name: &TableName, id: String, scene: &Scene<'_>) -> Protection {
     let mut undo = Vec::new();
     if let Some(create) = create {
         undo.push(format!("USE {}", quote_identifier(&name.database)));
+        undo.extend(scene.replaced.then(|| format!("DROP VIEW IF EXISTS {}", name.quoted())));
         let own = survey.triggers.get(name).map(|trigger| super::shape::quote_in(&trigger.sql_mode));
         undo.push(format!("SET SESSION sql_mode = {}", own.unwrap_or_else(|| "@@GLOBAL.sql_mode".to_owned())));
         undo.push(create);

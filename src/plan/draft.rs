@@ -14,7 +14,7 @@ use super::shape::{Shapes, simple};
 use super::step::{Covered, Step, StepBody};
 use super::unit::{Unit, units};
 use super::{choice, demand, guard, impact, preflight, trouble, undo};
-use crate::sql::record::{Action, Kind, TableName};
+use crate::sql::record::{Action, Kind, Statement, TableName};
 
 /// Drafts the plan.
 ///
@@ -134,6 +134,7 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
             // Only a statement that the step runs itself, or walks, can take its rows along in its own transaction.
             simple: alone.as_ref().filter(|_| unit.keeps_statement()),
             step_alters: unit.statements().any(|statement| statement.reading.kind == Kind::AlterTable),
+            replaced: loss.table().is_some_and(|table| unit.statements().any(|statement| makes(statement, table))),
             kept: unit.kept(loss),
             refilled: unit.refills(),
         };
@@ -224,6 +225,12 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
     let demand = demand::of(input, unit, &format!("step-{number:03}"), &protections);
     let backups = protections.into_iter().map(|protection| protection.backup).collect();
     Ok(Drafted { step, backups, made, leaves, blockers, demand })
+}
+
+/// It makes a table or a view of this name.
+fn makes(statement: &Statement, name: &TableName) -> bool {
+    matches!(statement.reading.kind, Kind::CreateTable | Kind::CreateView)
+        && statement.reading.effect.defines.contains(name)
 }
 
 /// What the step destroys: the upgrade's statements and what stands in for them, without what the upgrade itself made.

@@ -213,7 +213,12 @@ fn by_text(statement: &Statement, survey: &Survey) -> Vec<Loss> {
             }
             effect.drops.iter().cloned().map(|table| Loss::Definition { table }).collect()
         }
-        CreateView | CreateTrigger | CreateRoutine | CreateEvent => Vec::new(),
+        // Whether it says OR REPLACE or ALTER: where a view stands, its definition is what there is to lose.
+        CreateView => {
+            let replaced = effect.defines.iter().filter(|view| survey.views.contains_key(view)).cloned();
+            replaced.map(|table| Loss::Definition { table }).collect()
+        }
+        CreateTrigger | CreateRoutine | CreateEvent => Vec::new(),
         CreateTable if contains_words(&statement.text, &["or", "replace"]) => {
             effect.defines.iter().cloned().map(|table| Loss::Table { table }).collect()
         }

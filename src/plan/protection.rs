@@ -43,6 +43,8 @@ pub struct Scene<'a> {
     pub simple: Option<&'a Simple>,
     /// The step is an ALTER TABLE.
     pub step_alters: bool,
+    /// The step makes another table or view of this name in its place.
+    pub replaced: bool,
     /// Where the step itself puts this table, when it swaps it.
     pub kept: Option<&'a TableName>,
     /// The table that it swaps in already holds rows of the old one.

@@ -29,7 +29,7 @@ pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&Tab
                 .filter(|view| !existed(view))
                 .map(|view| format!("DROP VIEW {}", view.quoted()))
                 .collect(),
-            limit: "drops the new view; a view that it replaced is in the survey".to_owned(),
+            limit: "drops the new view".to_owned(),
             shown: None,
         },
         Kind::RenameTable => Undo {
