@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sql::record::{AlterClass, Kind, Statement, TableName, quote_identifier};
-use crate::survey::record::{ColumnFacts, Survey, TableFacts};
+use crate::sql::record::{Kind, Statement, TableName, quote_identifier};
+use crate::survey::record::{Survey, TableFacts};
+
+pub mod altered;
 
 /// The tables as they stand between two steps: the survey's, with what the upgrade did to them so far.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +42,7 @@ impl Shapes {
                 self.fresh.insert(table.clone());
             }
         }
-        if statement.reading.kind == Kind::AlterTable {
+        if matches!(statement.reading.kind, Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex) {
             for table in effect.defines.iter().chain(effect.renames.keys()) {
                 self.alter(table, statement);
             }
@@ -68,63 +70,10 @@ impl Shapes {
     fn alter(&mut self, table: &TableName, statement: &Statement) {
         let Some(facts) = self.tables.get_mut(table) else { return };
         let clauses = &statement.reading.effect.clauses;
-        if clauses.is_empty() {
+        altered::alter(facts, clauses);
+        if clauses.is_empty() || clauses.iter().any(altered::is_uncertain) {
             self.uncertain.insert(table.clone());
         }
-        for clause in clauses {
-            match (clause.class, &clause.object) {
-                (AlterClass::AddColumn, Some(column)) => facts.columns.push(added(column, &clause.text)),
-                (AlterClass::DropColumn, Some(column)) => {
-                    facts.columns.retain(|known| !known.name.eq_ignore_ascii_case(column));
-                }
-                (AlterClass::ModifyColumn, Some(column)) if !starts_with_word(&clause.text, "change") => {
-                    if let Some(known) = facts.columns.iter_mut().find(|known| known.name.eq_ignore_ascii_case(column))
-                    {
-                        // Its new type is in the clause alone; without one no copy of the column is made from here.
-                        known.column_type.clear();
-                    }
-                }
-                (
-                    AlterClass::AddColumn
-                    | AlterClass::DropColumn
-                    | AlterClass::ModifyColumn
-                    | AlterClass::RenameColumn
-                    | AlterClass::AddPrimaryKey
-                    | AlterClass::DropPrimaryKey
-                    | AlterClass::Other,
-                    _,
-                ) => {
-                    self.uncertain.insert(table.clone());
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn starts_with_word(text: &str, word: &str) -> bool {
-    text.split_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case(word))
-}
-
-/// A column that the upgrade added: its name, and whether it is generated, is all that is known.
-fn added(name: &str, clause: &str) -> ColumnFacts {
-    let folded = clause.to_ascii_lowercase();
-    let generated = folded.contains(" as (") || folded.contains(" as(") || folded.contains("generated always");
-    ColumnFacts {
-        name: name.to_owned(),
-        data_type: String::new(),
-        column_type: String::new(),
-        nullable: true,
-        default: None,
-        auto_increment: false,
-        generated: generated.then(|| "as added".to_owned()),
-        invisible: false,
-        charset: None,
-        collation: None,
-        length: None,
-        precision: None,
-        scale: None,
-        statistics: None,
     }
 }
 

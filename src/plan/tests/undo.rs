@@ -1,6 +1,7 @@
 //! What an undo puts back: as it was before the step, and nothing else.
 
 use super::*;
+use crate::advise::specimen::{add_index, set_column};
 
 /// The statements of the undo scripts, from the last step to the first, without comments and settings.
 fn undone(specimen: &Specimen) -> Vec<String> {
@@ -27,4 +28,79 @@ fn a_view_that_was_replaced_comes_back_as_it_was() {
     }
     let made = Specimen::of("CREATE OR REPLACE VIEW recent AS SELECT 2");
     assert_eq!(undone(&made), ["DROP VIEW `shop`.`recent`"], "there was none");
+}
+
+/// `orders` as a server shows it, with an index over two columns.
+fn indexed(text: &str) -> Specimen {
+    let mut specimen = Specimen::of(text);
+    add_index(&mut specimen.survey, "orders", "by_status", &["customer_id", "status"]);
+    let orders = specimen.survey.tables.get_mut(&shop("orders")).expect("the table");
+    orders.create = "CREATE TABLE `orders` (\n  `id` bigint NOT NULL,\n  `customer_id` bigint NOT NULL,\n  `status` varchar(9) NOT NULL,\n  PRIMARY KEY (`id`)\n)".to_owned();
+    specimen
+}
+
+const ORDERS: &str = "ALTER TABLE `shop`.`orders` ";
+
+#[test]
+fn what_was_there_before_is_not_dropped() {
+    for (text, dropped) in [
+        (
+            "ALTER TABLE orders ADD COLUMN IF NOT EXISTS status INT, ADD COLUMN IF NOT EXISTS note INT",
+            "DROP COLUMN `note`",
+        ),
+        ("ALTER TABLE orders ADD COLUMN (note INT, more INT)", "DROP COLUMN `note`, DROP COLUMN `more`"),
+        ("ALTER TABLE orders ADD INDEX IF NOT EXISTS by_status (status)", ""),
+        ("CREATE INDEX IF NOT EXISTS by_status ON orders (status)", ""),
+        ("CREATE INDEX IF NOT EXISTS by_day ON orders (status)", "DROP INDEX `by_day`"),
+        (
+            "ALTER TABLE orders ADD CONSTRAINT orders_customer FOREIGN KEY IF NOT EXISTS (customer_id) REFERENCES customers (id)",
+            "",
+        ),
+        (
+            "ALTER TABLE orders ADD COLUMN note INT; ALTER TABLE orders ADD COLUMN IF NOT EXISTS note INT",
+            "DROP COLUMN `note`",
+        ),
+    ] {
+        let expected: Vec<String> = (!dropped.is_empty()).then(|| format!("{ORDERS}{dropped}")).into_iter().collect();
+        assert_eq!(undone(&indexed(text)), expected, "{text}");
+    }
+    let unknown = indexed(
+        "ALTER TABLE orders RENAME COLUMN status TO state; ALTER TABLE orders ADD COLUMN IF NOT EXISTS note INT",
+    );
+    assert_eq!(undone(&unknown), Vec::<String>::new(), "nobody knows whether it was there");
+}
+
+#[test]
+fn an_index_that_was_dropped_and_added_anew_comes_back_as_it_was() {
+    let old = "ADD INDEX `by_status` (`customer_id`, `status`)";
+    let apart = indexed("DROP INDEX by_status ON orders; ALTER TABLE orders ADD INDEX by_status (status)");
+    assert_eq!(undone(&apart), [format!("{ORDERS}DROP INDEX `by_status`"), format!("{ORDERS}{old}")]);
+    for text in [
+        "ALTER TABLE orders DROP INDEX by_status, ADD INDEX by_status (status)",
+        "ALTER TABLE orders ADD INDEX by_status (status), DROP INDEX by_status",
+        "CREATE OR REPLACE INDEX by_status ON orders (status)",
+    ] {
+        assert_eq!(undone(&indexed(text)), [format!("{ORDERS}DROP INDEX `by_status`, {old}")], "{text}");
+    }
+}
+
+#[test]
+fn dropped_columns_come_back_in_their_order_and_with_their_indexes() {
+    let columns = "ADD COLUMN `customer_id` bigint NOT NULL AFTER `id`, ADD COLUMN `status` varchar(9) NOT NULL AFTER `customer_id`";
+    let index = "ADD INDEX `by_status` (`customer_id`, `status`)";
+    for text in ["DROP COLUMN customer_id, DROP COLUMN status", "DROP COLUMN status, DROP COLUMN customer_id"] {
+        let back = undone(&indexed(&format!("ALTER TABLE orders {text}")));
+        assert_eq!(back[0], format!("{ORDERS}{columns}, {index}"), "{text}");
+    }
+    let part = undone(&indexed("ALTER TABLE orders DROP COLUMN status"));
+    let column = "ADD COLUMN `status` varchar(9) NOT NULL AFTER `customer_id`";
+    assert_eq!(part[0], format!("{ORDERS}{column}, DROP INDEX `by_status`, {index}"));
+}
+
+#[test]
+fn a_primary_key_that_took_the_place_of_another_makes_room_for_it() {
+    let mut specimen = indexed("ALTER TABLE orders DROP PRIMARY KEY, ADD PRIMARY KEY (id, status)");
+    set_column(&mut specimen.survey, "orders", "status", &json!({"nullable": true}));
+    let back = "DROP PRIMARY KEY, MODIFY COLUMN `status` varchar(9) NOT NULL, ADD PRIMARY KEY (`id`)";
+    assert_eq!(undone(&specimen), [format!("{ORDERS}{back}")]);
 }
