@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sql::record::{AlterClass, Kind, Statement, TableName};
-use crate::survey::record::{ColumnFacts, Survey};
+use crate::sql::record::{Kind, Statement, TableName};
+use crate::survey::record::Survey;
+
+mod alter;
 
 /// Something that a statement destroys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -206,7 +208,7 @@ fn by_text(statement: &Statement, survey: &Survey) -> Vec<Loss> {
         Insert | LoadData => Vec::new(),
         DropTable if effect.drops.is_empty() => vec![Loss::Anything],
         DropTable => effect.drops.iter().cloned().map(|table| Loss::Table { table }).collect(),
-        AlterTable => alter(statement, survey),
+        AlterTable => alter::losses(statement, survey),
         DropView | DropTrigger | DropRoutine | DropEvent => {
             if effect.drops.is_empty() {
                 return vec![Loss::Anything];
@@ -228,67 +230,6 @@ fn by_text(statement: &Statement, survey: &Survey) -> Vec<Loss> {
         | Kill => Vec::new(),
         DropDatabase | Call | Execute | Xa | Opaque => vec![Loss::Anything],
     }
-}
-
-/// What an ALTER TABLE destroys.
-fn alter(statement: &Statement, survey: &Survey) -> Vec<Loss> {
-    let effect = &statement.reading.effect;
-    let Some(table) = effect.defines.iter().next().or_else(|| effect.renames.keys().next()).cloned() else {
-        return vec![Loss::Anything];
-    };
-    if effect.clauses.is_empty() || contains_words(&statement.text, &["alter", "ignore"]) {
-        return vec![Loss::AllRows { table }];
-    }
-    let mut columns = Vec::new();
-    for clause in &effect.clauses {
-        match (clause.class, &clause.object) {
-            (AlterClass::ModifyColumn, Some(column))
-                if survey
-                    .tables
-                    .get(&table)
-                    .and_then(|facts| facts.column(column))
-                    .is_some_and(|column| widens(column, &clause.text)) => {}
-            (AlterClass::DropColumn | AlterClass::ModifyColumn, Some(column)) => columns.push(column.clone()),
-            (AlterClass::DropColumn | AlterClass::ModifyColumn | AlterClass::ConvertCharset | AlterClass::Other, _) => {
-                return vec![Loss::AllRows { table }];
-            }
-            (AlterClass::Partition, _)
-                if ["drop", "truncate", "exchange", "coalesce"]
-                    .iter()
-                    .any(|word| contains_words(&clause.text, &[word])) =>
-            {
-                return vec![Loss::AllRows { table }];
-            }
-            _ => {}
-        }
-    }
-    if columns.is_empty() { Vec::new() } else { vec![Loss::Columns { table, columns }] }
-}
-
-/// True when a MODIFY or CHANGE makes a column only wider, so that no value can be cut: an integer to a larger one of
-/// the same sign, a VARCHAR to a longer one. NOT NULL where NULL was allowed is no widening.
-fn widens(column: &ColumnFacts, clause: &str) -> bool {
-    const INTEGERS: [&str; 6] = ["tinyint", "smallint", "mediumint", "int", "integer", "bigint"];
-    let folded = clause.to_ascii_lowercase();
-    let words: Vec<&str> = folded.split_whitespace().collect();
-    let name = |word: &str| word.split('(').next().unwrap_or_default().to_owned();
-    let becomes_required = column.nullable && contains_words(&folded, &["not", "null"]);
-    let changes_text = ["character", "charset", "collate", "using"].iter().any(|word| contains_words(&folded, &[word]));
-    if becomes_required || changes_text || column.generated.is_some() {
-        return false;
-    }
-    let rank = |kind: &str| INTEGERS.iter().position(|known| *known == kind);
-    if let Some(old) = rank(&column.data_type) {
-        let new = words.iter().rev().find_map(|word| rank(&name(word)));
-        let same_sign = column.column_type.contains("unsigned") == folded.contains("unsigned");
-        return same_sign && new.is_some_and(|new| new >= old);
-    }
-    if column.data_type == "varchar" {
-        let new =
-            words.iter().find_map(|word| word.strip_prefix("varchar(")?.split(')').next()?.trim().parse::<u64>().ok());
-        return new.zip(column.length).is_some_and(|(new, old)| new >= old);
-    }
-    false
 }
 
 /// True when the text holds these words in this order, each next to the one before. A word inside a string counts too:

@@ -377,4 +377,5 @@ fn what_nobody_understands_is_dumped_with_a_restore_that_replicates() {
     assert!(plan.backups[0].alternatives.iter().all(|one| one.why.contains("not rehearsed")), "{:?}", plan.backups);
 }
 
+mod loss_of;
 mod undo;
