@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::replay::record::{Observation, Outcome};
-use crate::sql::record::{Effect, Kind, Statement, TableName};
+use crate::sql::record::{Effect, Kind, Renames, Statement, TableName};
 use crate::survey::record::Survey;
 
 /// How many rows a table has, as far as the statements before tell.
@@ -143,7 +143,7 @@ impl Births {
     }
 
     /// All names of one RENAME at once; what goes through an interim name (`a → x, b → a, x → b`) in a second round.
-    fn rename(&mut self, renames: &BTreeMap<TableName, TableName>, survey: Option<&Survey>) {
+    fn rename(&mut self, renames: &Renames, survey: Option<&Survey>) {
         let mut rest: Vec<_> = renames.iter().collect();
         for _ in 0..2 {
             let (known, unknown): (Vec<_>, Vec<_>) =

@@ -47,22 +47,18 @@ impl Shapes {
                 self.alter(table, statement);
             }
         }
-        let moved: Vec<_> = effect
-            .renames
-            .iter()
-            .map(|(from, to)| {
-                (to.clone(), self.tables.remove(from), self.fresh.remove(from), self.uncertain.remove(from))
-            })
-            .collect();
-        for (to, facts, fresh, uncertain) in moved {
-            if let Some(facts) = facts {
-                self.tables.insert(to.clone(), facts);
-            }
-            if fresh {
-                self.fresh.insert(to.clone());
-            }
-            if uncertain {
-                self.uncertain.insert(to);
+        for (from, to) in &effect.renames {
+            self.rename(from, to);
+        }
+    }
+
+    fn rename(&mut self, from: &TableName, to: &TableName) {
+        if let Some(facts) = self.tables.remove(from) {
+            self.tables.insert(to.clone(), facts);
+        }
+        for names in [&mut self.fresh, &mut self.uncertain] {
+            if names.remove(from) {
+                names.insert(to.clone());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The values that scripts are made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 mod column;
 mod ignore;
 mod name;
+mod renames;
 
 pub use column::{ColumnDefinition, ColumnKey, Generated, KeyPart, Place, values_of};
 pub use ignore::Ignore;
 pub use name::{TableName, quote_identifier, quote_text};
+pub use renames::Renames;
 
 /// Where a statement stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -254,8 +256,8 @@ pub struct Effect {
     pub defines: BTreeSet<TableName>,
     /// Tables it drops.
     pub drops: BTreeSet<TableName>,
-    /// Tables it renames, from → to.
-    pub renames: BTreeMap<TableName, TableName>,
+    /// Tables it renames, from → to, in its order.
+    pub renames: Renames,
     /// What it does to the open transaction.
     pub transaction: TransactionStep,
     /// It changes the session: SET, USE, LOCK TABLES, temporary tables, user variables, PREPARE.

@@ -104,3 +104,19 @@ fn a_primary_key_that_took_the_place_of_another_makes_room_for_it() {
     let back = "DROP PRIMARY KEY, MODIFY COLUMN `status` varchar(9) NOT NULL, ADD PRIMARY KEY (`id`)";
     assert_eq!(undone(&specimen), [format!("{ORDERS}{back}")]);
 }
+
+#[test]
+fn renames_go_back_in_the_opposite_order() {
+    for (text, back) in [
+        (
+            "RENAME TABLE users TO users_old, new_users TO users",
+            "`shop`.`users` TO `shop`.`new_users`, `shop`.`users_old` TO `shop`.`users`",
+        ),
+        (
+            "RENAME TABLE b TO x, a TO b, x TO a",
+            "`shop`.`a` TO `shop`.`x`, `shop`.`b` TO `shop`.`a`, `shop`.`x` TO `shop`.`b`",
+        ),
+    ] {
+        assert_eq!(undone(&Specimen::of(text)), [format!("RENAME TABLE {back}")], "{text}");
+    }
+}
