@@ -127,8 +127,9 @@ pub fn whole(table: &TableName, facts: &TableFacts, loss: &Loss, id: String, sce
             let mut sql = vec![
                 "SET SESSION foreign_key_checks = 0".to_owned(),
                 format!("USE {}", quote_identifier(&table.database)),
-                facts.create.clone(),
             ];
+            sql.extend(scene.replaced.then(|| format!("DROP TABLE IF EXISTS {}", table.quoted())));
+            sql.push(facts.create.clone());
             sql.extend(insert_back(table, &copy, facts, &columns));
             sql.extend(triggers_of(table, scene.survey));
             (sql, "makes the table again as the survey read it, with the rows of the copy".to_owned())

@@ -148,8 +148,9 @@ fn step(input: &Input<'_>, unit: &Unit<'_>, number: usize, shapes: &Shapes, back
     let Doing { sql, tasks, blockers } =
         script::doing(unit, number, shapes, alone.as_ref(), &protections, input.changes);
     let existed = |table: &TableName| {
-        input.survey.tables.contains_key(table)
-            || input.changes.get(table).is_some_and(|change| change.rows_before.is_some())
+        // What the survey does not know may have stood in the sandbox.
+        let unsurveyed = || input.changes.get(table).is_some_and(|change| change.rows_before.is_some());
+        shapes.stands(table) || !shapes.is_gone(table) && unsurveyed()
     };
     let mut undo = super::record::Undo::default();
     let mut limits = Vec::new();
@@ -253,7 +254,7 @@ fn losses(input: &Input<'_>, unit: &Unit<'_>, shapes: &Shapes) -> Vec<Loss> {
             .filter(|loss| loss.table().is_none_or(|table| !made.contains(table)));
         all.extend(own);
     }
-    all.retain(|loss| loss.table().is_none_or(|table| !shapes.is_fresh(table)));
+    all.retain(|loss| loss.table().is_none_or(|table| !shapes.is_fresh(table) && !shapes.is_gone(table)));
     all.sort();
     all.dedup();
     // Who keeps everything keeps each part.

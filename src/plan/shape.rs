@@ -12,8 +12,12 @@ pub mod altered;
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     tables: BTreeMap<TableName, TableFacts>,
-    /// Created by the upgrade itself: nothing of production's is in them.
+    /// Production's views that still stand.
+    views: BTreeSet<TableName>,
+    /// Tables and views created by the upgrade itself: nothing of production's is in them.
     fresh: BTreeSet<TableName>,
+    /// Dropped by the upgrade or renamed away, and nothing made in their place.
+    gone: BTreeSet<TableName>,
     /// Changed in a way that the text alone does not tell.
     uncertain: BTreeSet<TableName>,
 }
@@ -21,7 +25,7 @@ pub struct Shapes {
 impl Shapes {
     /// Production's.
     pub fn of(survey: &Survey) -> Self {
-        Self { tables: survey.tables.clone(), ..Self::default() }
+        Self { tables: survey.tables.clone(), views: survey.views.keys().cloned().collect(), ..Self::default() }
     }
 
     /// The table as it stands, when its columns are known.
@@ -29,38 +33,69 @@ impl Shapes {
         if self.uncertain.contains(name) { None } else { self.tables.get(name) }
     }
 
-    /// True when the upgrade itself made this table.
+    /// True when the upgrade itself made this table or view.
     pub fn is_fresh(&self, name: &TableName) -> bool {
         self.fresh.contains(name)
+    }
+
+    /// True when the upgrade took away what had this name.
+    pub fn is_gone(&self, name: &TableName) -> bool {
+        self.gone.contains(name)
+    }
+
+    /// A table or a view of this name stands here.
+    pub fn stands(&self, name: &TableName) -> bool {
+        self.tables.contains_key(name) || self.views.contains(name) || self.fresh.contains(name)
     }
 
     /// Takes in what a statement does to definitions.
     pub fn apply(&mut self, statement: &Statement) {
         let effect = &statement.reading.effect;
-        if statement.reading.kind == Kind::CreateTable {
-            for table in effect.defines.iter().filter(|table| !self.tables.contains_key(*table)) {
-                self.fresh.insert(table.clone());
-            }
+        // A temporary table hides another one of its name, and takes nothing of it along.
+        for name in effect.drops.iter().filter(|_| !effect.temporary) {
+            self.take(name);
         }
-        if matches!(statement.reading.kind, Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex) {
-            for table in effect.defines.iter().chain(effect.renames.keys()) {
-                self.alter(table, statement);
+        match statement.reading.kind {
+            Kind::CreateTable | Kind::CreateView => {
+                for name in &effect.defines {
+                    if !self.stands(name) {
+                        self.gone.remove(name);
+                        self.fresh.insert(name.clone());
+                    }
+                }
             }
+            Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex => {
+                for table in effect.defines.iter().chain(effect.renames.keys()) {
+                    self.alter(table, statement);
+                }
+            }
+            _ => {}
         }
         for (from, to) in &effect.renames {
             self.rename(from, to);
         }
     }
 
+    /// Nothing stands here under this name any more.
+    fn take(&mut self, name: &TableName) {
+        self.tables.remove(name);
+        for names in [&mut self.views, &mut self.fresh, &mut self.uncertain] {
+            names.remove(name);
+        }
+        self.gone.insert(name.clone());
+    }
+
     fn rename(&mut self, from: &TableName, to: &TableName) {
+        self.gone.remove(to);
         if let Some(facts) = self.tables.remove(from) {
             self.tables.insert(to.clone(), facts);
         }
-        for names in [&mut self.fresh, &mut self.uncertain] {
+        for names in [&mut self.views, &mut self.fresh, &mut self.uncertain] {
             if names.remove(from) {
                 names.insert(to.clone());
             }
         }
+        self.gone.insert(from.clone());
     }
 
     fn alter(&mut self, table: &TableName, statement: &Statement) {

@@ -2,36 +2,17 @@
 
 use super::record::Undo;
 use super::shape::{Shapes, altered, column_line};
-use crate::sql::record::{AlterClass, AlterClause, KeyPart, Kind, Statement, TableName, quote_identifier};
+use crate::sql::record::{AlterClass, AlterClause, Effect, KeyPart, Kind, Statement, TableName, quote_identifier};
 use crate::survey::record::{ForeignKeyFacts, IndexFacts, TableFacts};
 
 /// How to take back a statement's change of definitions. `shapes` are those before the statement; `existed` tells which
-/// tables were there before the upgrade.
+/// tables and views were there before it.
 pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&TableName) -> bool) -> Undo {
     let effect = &statement.reading.effect;
     let none = |limit: &str| Undo { limit: limit.to_owned(), ..Undo::default() };
     match statement.reading.kind {
-        Kind::CreateTable => {
-            let made: Vec<&TableName> = effect.defines.iter().filter(|table| !existed(table)).collect();
-            if made.is_empty() {
-                return none("nothing to undo: the table was there before");
-            }
-            Undo {
-                sql: made.iter().map(|table| format!("DROP TABLE {}", table.quoted())).collect(),
-                limit: "drops the new table with what was written into it".to_owned(),
-                shown: None,
-            }
-        }
-        Kind::CreateView => Undo {
-            sql: effect
-                .defines
-                .iter()
-                .filter(|view| !existed(view))
-                .map(|view| format!("DROP VIEW {}", view.quoted()))
-                .collect(),
-            limit: "drops the new view".to_owned(),
-            shown: None,
-        },
+        Kind::CreateTable => made(effect, "TABLE", existed),
+        Kind::CreateView => made(effect, "VIEW", existed),
         Kind::RenameTable => Undo {
             sql: vec![format!(
                 "RENAME TABLE {}",
@@ -54,6 +35,18 @@ pub fn definitions(statement: &Statement, shapes: &Shapes, existed: impl Fn(&Tab
         kind if kind.is_ddl() => none("by hand: look into the survey for what there was before"),
         _ => none("nothing to undo that is known"),
     }
+}
+
+/// Drops what was not there before. What the upgrade itself had made goes by the undo of the step that made it.
+fn made(effect: &Effect, what: &str, existed: impl Fn(&TableName) -> bool) -> Undo {
+    let new = effect.defines.iter().filter(|name| !existed(name));
+    let sql: Vec<String> = new.map(|name| format!("DROP {what} {}", name.quoted())).collect();
+    let limit = match (sql.is_empty(), what) {
+        (true, _) => "nothing to undo: it was there before",
+        (false, "VIEW") => "drops the new view",
+        (false, _) => "drops the new table with what was written into it",
+    };
+    Undo { sql, limit: limit.to_owned(), shown: None }
 }
 
 fn alter(statement: &Statement, shapes: &Shapes) -> Undo {

@@ -1,7 +1,8 @@
 //! What an undo puts back: as it was before the step, and nothing else.
 
 use super::*;
-use crate::advise::specimen::{add_index, set_column};
+use crate::advise::specimen::{add_index, set_column, table};
+use crate::survey::record::TableFacts;
 
 /// The statements of the undo scripts, from the last step to the first, without comments and settings.
 fn undone(specimen: &Specimen) -> Vec<String> {
@@ -119,4 +120,36 @@ fn renames_go_back_in_the_opposite_order() {
     ] {
         assert_eq!(undone(&Specimen::of(text)), [format!("RENAME TABLE {back}")], "{text}");
     }
+}
+
+const USERS: &str = "CREATE TABLE `users` (\n  `id` bigint NOT NULL,\n  PRIMARY KEY (`id`)\n)";
+
+/// A table to which no foreign key points, so that a copy can take its place.
+fn with_users(text: &str) -> Specimen {
+    let mut specimen = Specimen::of(text);
+    let facts = TableFacts { create: USERS.to_owned(), ..table(3, &[("id", "bigint")]) };
+    specimen.survey.tables.insert(shop("users"), facts);
+    specimen
+}
+
+#[test]
+fn what_is_dropped_and_made_again_goes_before_the_old_one_comes_back() {
+    for (text, first) in [
+        ("DROP TABLE IF EXISTS users; CREATE TABLE users (id INT)", "DROP TABLE `shop`.`users`"),
+        ("RENAME TABLE users TO users_old; CREATE TABLE users (id INT)", "DROP TABLE `shop`.`users`"),
+        ("CREATE OR REPLACE TABLE users (id INT)", "DROP TABLE IF EXISTS `shop`.`users`"),
+    ] {
+        let back = undone(&with_users(text));
+        assert_eq!(back[0], first, "{text}: {back:?}");
+        assert!(back[1] == USERS || back[1].starts_with("RENAME TABLE `shop`.`users_old` TO"), "{text}: {back:?}");
+    }
+    let alone = undone(&with_users("DROP TABLE users"));
+    assert_eq!(alone[0], USERS, "what another made there since is not dropped: {alone:?}");
+    let twice =
+        undone(&with_users("DROP TABLE users; CREATE TABLE users (id INT); CREATE TABLE IF NOT EXISTS users (id INT)"));
+    assert_eq!(twice.iter().filter(|line| line.starts_with("DROP TABLE")).count(), 1, "{twice:?}");
+    let hidden = undone(&with_users("DROP TEMPORARY TABLE users; CREATE TABLE IF NOT EXISTS users (id INT)"));
+    assert_eq!(hidden, Vec::<String>::new(), "a temporary table hid it");
+    let view = undone(&with_view("DROP VIEW IF EXISTS recent; CREATE VIEW recent AS SELECT 2"));
+    assert_eq!(view, ["DROP VIEW `shop`.`recent`", VIEW]);
 }
