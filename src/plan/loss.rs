@@ -239,3 +239,6 @@ fn contains_words(text: &str, words: &[&str]) -> bool {
         text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
     all.windows(words.len()).any(|window| window.iter().zip(words).all(|(a, b)| a.eq_ignore_ascii_case(b)))
 }
+
+#[cfg(test)]
+mod tests;

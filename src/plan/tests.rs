@@ -376,6 +376,3 @@ fn what_nobody_understands_is_dumped_with_a_restore_that_replicates() {
     assert_eq!((shell.text.as_str(), shell.input.as_deref()), ("mysql < rehearse-001.sql", Some("rehearse-001.sql")));
     assert!(plan.backups[0].alternatives.iter().all(|one| one.why.contains("not rehearsed")), "{:?}", plan.backups);
 }
-
-mod loss_of;
-mod undo;

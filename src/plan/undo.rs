@@ -241,3 +241,6 @@ fn index_definition(index: &IndexFacts) -> Option<String> {
     };
     Some(format!("{kind} {} ({})", quote_identifier(&index.name), parts?.join(", ")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! What statements destroy.
 
-use super::*;
-use crate::advise::specimen::{set_column, statement, survey};
+use serde_json::json;
 
-fn lost(survey: &crate::survey::record::Survey, text: &str) -> Vec<Loss> {
-    loss::of(&statement(1, text), survey)
+use super::{Loss, of};
+use crate::advise::specimen::{set_column, shop, statement, survey};
+use crate::survey::record::Survey;
+
+fn lost(survey: &Survey, text: &str) -> Vec<Loss> {
+    of(&statement(1, text), survey)
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What an undo puts back: as it was before the step, and nothing else.
 
-use super::*;
-use crate::advise::specimen::{add_index, set_column, table};
+use serde_json::json;
+
+use crate::advise::specimen::{Specimen, add_index, set_column, shop, table};
+use crate::plan::record::Way;
+use crate::plan::tests::plan_of;
 use crate::survey::record::TableFacts;
 
 /// The statements of the undo scripts, from the last step to the first, without comments and settings.
