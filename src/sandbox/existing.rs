@@ -17,9 +17,9 @@ use crate::server::fault::Fault;
 use crate::server::flavor::Flavor;
 use crate::server::role::{Role, Roster};
 use crate::server::session::{ReadOnly, read_only};
+use crate::sql::record::quote_identifier;
+pub use crate::survey::catalog::MARKER;
 
-/// The database that marks a server as disposable.
-pub const MARKER: &str = "rehearse_disposable";
 /// The least length of its nonce.
 const NONCE: usize = 8;
 /// How long a session of others may take to be gone, before it is taken for somebody's: a busy machine needs a second or two.
@@ -170,6 +170,18 @@ fn strangers(session: &mut ReadOnly) -> Result<Vec<String>, Fault> {
     Ok(all.into_iter().filter(|name| !ours.contains(name)).collect())
 }
 
+/// Drops what earlier rehearsals made: it would be read as a part of production.
+fn drop_ours(instance: &Instance) -> Result<()> {
+    // Before the first one there is no list.
+    let ours =
+        instance.reader(Role::Keeper)?.rows::<String>(&format!("SELECT name FROM {MARKER}.ours")).unwrap_or_default();
+    let mut session = instance.writer(Role::Keeper)?;
+    for name in ours {
+        session.execute(&format!("DROP DATABASE IF EXISTS {}", quote_identifier(&name)))?;
+    }
+    Ok(())
+}
+
 fn databases(session: &mut ReadOnly) -> Result<Vec<String>, Fault> {
     let mut all: Vec<String> = session.rows("SELECT schema_name FROM information_schema.schemata")?;
     all.retain(|name| !OWN.iter().any(|own| own.eq_ignore_ascii_case(name)));
@@ -218,6 +230,7 @@ fn variable(session: &mut ReadOnly, name: &str) -> Result<Option<String>, Fault>
 
 /// Fills the server, and notes which databases are ours, so that the next run knows them; also when `fill` fails.
 pub(super) fn fill(instance: &Instance, fill: &mut Fill<'_>) -> Result<Vec<String>> {
+    drop_ours(instance).context("cannot drop what an earlier rehearsal made")?;
     let filled = fill(instance);
     let noted = note_ours(instance).with_context(|| format!("cannot note our databases in {MARKER}.ours"));
     filled.and_then(|notes| noted.map(|()| notes))

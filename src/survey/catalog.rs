@@ -7,8 +7,10 @@ use crate::problem::{BadInput, nearest};
 use crate::server::session::ReadOnly;
 use crate::sql::record::quote_text;
 
-/// Databases that belong to the server.
-const OWN: [&str; 5] = ["information_schema", "performance_schema", "mysql", "sys", "ndbinfo"];
+/// The database that marks a server as disposable: nothing of production's, and lost if it were filled as such.
+pub const MARKER: &str = "rehearse_disposable";
+/// Databases that belong to the server, and the mark.
+const OWN: [&str; 6] = ["information_schema", "performance_schema", "mysql", "sys", "ndbinfo", MARKER];
 
 /// The databases to read, as the server spells them: those named, or all that are not the server's own.
 ///

@@ -14,7 +14,7 @@ pub mod schema_text;
 
 pub mod answer;
 mod ask;
-mod catalog;
+pub mod catalog;
 pub mod columns;
 pub mod content;
 pub mod guard;
