@@ -14,6 +14,10 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("backups::what_is_hard_to_copy_comes_back_the_same_on_mysql", || hard_to_copy(MYSQL)),
         Trial::test("backups::what_is_hard_to_copy_comes_back_the_same_on_mariadb", || hard_to_copy(MARIADB)),
+        Trial::test("backups::what_takes_the_place_of_something_goes_back_on_mysql", || replaced(MYSQL, "")),
+        Trial::test("backups::what_takes_the_place_of_something_goes_back_on_mariadb", || {
+            replaced(MARIADB, CONDITIONAL)
+        }),
     ]
 }
 
@@ -59,13 +63,74 @@ DROP TABLE dropped;
 CALL change_unseen();
 ";
 
-fn hard_to_copy(on: On) -> Result<(), Failed> {
-    let desk = Desk::new(UPGRADE)?;
-    std::fs::write(desk.path().join("data.sql"), DATA)?;
+/// Views, tables and columns that an upgrade puts others in the place of.
+const STANDING: &str = "\
+CREATE TABLE users (id int NOT NULL PRIMARY KEY, name varchar(20), a int, b int, KEY by_both (a, b), UNIQUE KEY by_b (b)) CHARSET=utf8mb4;
+INSERT INTO users VALUES (1, 'one', 1, 10), (2, 'two', 2, 20);
+CREATE TABLE thinner LIKE users;
+INSERT INTO thinner SELECT * FROM users;
+CREATE TABLE halved LIKE users;
+INSERT INTO halved SELECT * FROM users;
+CREATE TABLE remade LIKE users;
+INSERT INTO remade SELECT * FROM users;
+CREATE TABLE replaced LIKE users;
+INSERT INTO replaced SELECT * FROM users;
+CREATE TABLE forgets (id int NOT NULL PRIMARY KEY, name varchar(20)) CHARSET=utf8mb4;
+INSERT INTO forgets SELECT id, name FROM users;
+CREATE VIEW seen AS SELECT id FROM thinner;
+CREATE VIEW altered AS SELECT id FROM thinner;
+CREATE VIEW anew AS SELECT id FROM thinner;
+";
+
+const REPLACING: &str = "\
+CREATE OR REPLACE VIEW seen AS SELECT id, name FROM thinner;
+ALTER VIEW altered AS SELECT 2 AS two;
+DROP VIEW IF EXISTS anew;
+CREATE VIEW anew AS SELECT 3 AS three;
+DROP TABLE IF EXISTS remade;
+CREATE TABLE remade (id int NOT NULL PRIMARY KEY, other int);
+ALTER TABLE thinner DROP COLUMN a, DROP COLUMN b;
+ALTER TABLE halved DROP COLUMN b;
+ALTER TABLE forgets ENGINE=MEMORY;
+";
+
+/// What MariaDB has besides, and a swap by name.
+const CONDITIONAL: &str = "\
+CREATE TABLE new_users LIKE users;
+RENAME TABLE users TO users_old, new_users TO users;
+CREATE OR REPLACE TABLE replaced (id int NOT NULL PRIMARY KEY, other int);
+ALTER TABLE halved ADD COLUMN IF NOT EXISTS name varchar(30), ADD COLUMN IF NOT EXISTS note int, ADD INDEX IF NOT EXISTS by_both (name);
+CREATE OR REPLACE INDEX by_both ON halved (name);
+";
+
+/// Every undo runs, from the last to the first, and each backup brings back what was there.
+fn replaced(on: On, more: &str) -> Result<(), Failed> {
+    let plan = read_plan(&rehearsed(on, &format!("{REPLACING}{more}"), STANDING)?)?;
+    for script in plan["scripts"].as_array().ok_or("no scripts")? {
+        assert_eq!(script["rehearsed"]["ok"], true, "{script:#}");
+    }
+    let backups = plan["backups"].as_array().ok_or("no backups")?;
+    for backup in backups {
+        assert_eq!(backup["restored"]["same"], true, "{backup:#}");
+    }
+    assert_eq!(backups.len(), if more.is_empty() { 7 } else { 8 }, "{backups:#?}");
+    Ok(())
+}
+
+/// A rehearsal of the upgrade over these data, whose plan nothing speaks against.
+fn rehearsed(on: On, upgrade: &str, data: &str) -> Result<Desk, Failed> {
+    let desk = Desk::new(upgrade)?;
+    std::fs::write(desk.path().join("data.sql"), data)?;
     let said = desk.run(on, &["--data", "data.sql", "upgrade.sql"])?;
     assert!(matches!(said.code(), Some(0 | 1)), "{:?}\n{}", said.code(), said.err());
     let plan = read_plan(&desk)?;
     assert_eq!(plan["blockers"].as_array().map(Vec::len), Some(0), "{:#}", plan["blockers"]);
+    Ok(desk)
+}
+
+fn hard_to_copy(on: On) -> Result<(), Failed> {
+    let desk = rehearsed(on, UPGRADE, DATA)?;
+    let plan = read_plan(&desk)?;
     let (client, dump) =
         if on == MYSQL { ("mysql Ver 9.7", "mysqldump Ver") } else { ("mariadb Ver", "mariadb-dump Ver") };
     for script in plan["scripts"].as_array().ok_or("no scripts")? {
