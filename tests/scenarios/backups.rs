@@ -92,12 +92,12 @@ CREATE TABLE remade (id int NOT NULL PRIMARY KEY, other int);
 ALTER TABLE thinner DROP COLUMN a, DROP COLUMN b;
 ALTER TABLE halved DROP COLUMN b;
 ALTER TABLE forgets ENGINE=MEMORY;
-";
-
-/// What MariaDB has besides, and a swap by name.
-const CONDITIONAL: &str = "\
 CREATE TABLE new_users LIKE users;
 RENAME TABLE users TO users_old, new_users TO users;
+";
+
+/// What MariaDB has besides.
+const CONDITIONAL: &str = "\
 CREATE OR REPLACE TABLE replaced (id int NOT NULL PRIMARY KEY, other int);
 ALTER TABLE halved ADD COLUMN IF NOT EXISTS name varchar(30), ADD COLUMN IF NOT EXISTS note int, ADD INDEX IF NOT EXISTS by_both (name);
 CREATE OR REPLACE INDEX by_both ON halved (name);
