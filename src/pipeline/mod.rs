@@ -81,6 +81,10 @@ pub fn run(settings: &Settings, progress: &dyn Progress) -> Result<Outcome> {
         can_be_read(settings, files, progress)?;
     }
     let mut stage = stage::set(settings, progress)?;
+    // A capture may begin with nothing, as an installation does. Nothing can be said of what nobody has.
+    if stage.survey.tables.is_empty() {
+        return Err(bad_input(anyhow::anyhow!("the schema holds no table")));
+    }
     let mut came = None;
     let recorded;
     let settings = match &settings.upgrade {

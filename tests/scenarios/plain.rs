@@ -25,6 +25,10 @@ fn harmless(on: On) -> Result<(), Failed> {
     assert_eq!(report["tables"][0]["rows_before"], 20_000);
     assert_eq!(report["statements"][0]["algorithm"], "instant");
     assert_eq!(report["statements"][1]["rows"]["affected"], 1);
+    std::fs::write(desk.path().join("empty.sql"), "CREATE DATABASE shop;\n")?;
+    let none = desk.run(on, &["--schema", "empty.sql", "--out", "none", "upgrade.sql"])?;
+    none.exits(2)?;
+    assert!(none.err().contains("the schema holds no table"), "{}", none.err());
     for name in [
         "report.json",
         "report.html",
