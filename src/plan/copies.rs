@@ -81,8 +81,8 @@ fn orphans(table: &TableName, key: &ForeignKeyFacts) -> String {
     )
 }
 
-/// Makes the table that takes rows which go back by their key. No other index serves it: each would cost as much as the rows,
-/// while others wait for them (half the time of a copied batch with two of them, `make bench`).
+/// Makes the table that takes rows which go back by their key. No other index serves it, and each would have to be filled while
+/// others wait for the rows.
 pub fn for_rows(copy: &TableName, table: &TableName, facts: &TableFacts) -> Vec<String> {
     let mut sql = vec![format!("CREATE TABLE {} LIKE {}", copy.quoted(), table.quoted())];
     let counts = |index: &IndexFacts| {

@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 use mysql::{ClientIdentity, SslOpts};
 
 /// How far a connection must be encrypted (MySQL manual, "Command Options for Encrypted Connections").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// Never.
+    #[default]
     Disabled,
     /// Where the server offers it, whoever it is.
-    #[default]
     Preferred,
     /// Always, whoever the server is.
     Required,
@@ -26,6 +26,8 @@ pub enum Mode {
 pub struct Tls {
     /// None: [`Mode::Preferred`], and with an authority of its own [`Mode::VerifyCa`], as with the stock client.
     pub mode: Option<Mode>,
+    /// What it is at least: MariaDB's `ssl` asks for encryption, and takes back nothing that is to be verified.
+    least: Mode,
     /// Certificates of authorities, PEM, beside the public ones.
     pub ca: Option<PathBuf>,
     /// Our own certificate, PEM, for accounts that ask for one.
@@ -48,8 +50,8 @@ impl Tls {
             "ssl-cert" => self.certificate = value.map(PathBuf::from),
             "ssl-key" => self.key = value.map(PathBuf::from),
             // MariaDB's client.
-            "ssl" => self.mode = Some(if is_on { Mode::Required } else { Mode::Disabled }),
-            "skip-ssl" | "disable-ssl" => self.mode = Some(Mode::Disabled),
+            "ssl" if is_on => self.least = Mode::Required,
+            "ssl" | "skip-ssl" | "disable-ssl" => (self.mode, self.least) = (Some(Mode::Disabled), Mode::Disabled),
             "ssl-verify-server-cert" if is_on => self.mode = Some(Mode::VerifyIdentity),
             "ssl-verify-server-cert" | "disable-ssl-verify-server-cert" => {}
             _ => return Ok(false),
@@ -60,6 +62,7 @@ impl Tls {
     /// What is said here, and what is not as in `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
+            least: if self.mode.is_some() { self.least } else { self.least.max(other.least) },
             mode: self.mode.or(other.mode),
             ca: self.ca.or(other.ca),
             certificate: self.certificate.or(other.certificate),
@@ -70,7 +73,7 @@ impl Tls {
     /// How far the connection must be encrypted.
     pub fn mode(&self) -> Mode {
         let unasked = if self.ca.is_some() { Mode::VerifyCa } else { Mode::Preferred };
-        self.mode.unwrap_or(unasked)
+        self.mode.unwrap_or(unasked).max(self.least)
     }
 
     /// The same for the driver; none without encryption.
@@ -121,6 +124,12 @@ mod tests {
         assert_eq!(of(&[("ssl-ca", Some("/ca.pem"))]).mode(), Mode::VerifyCa, "who names an authority wants it asked");
         assert_eq!(of(&[("ssl-ca", Some("/ca.pem")), ("ssl-mode", Some("REQUIRED"))]).mode(), Mode::Required);
         assert_eq!(of(&[("ssl", None)]).mode(), Mode::Required);
+        for verified in [("ssl-verify-server-cert", None), ("ssl-mode", Some("VERIFY_IDENTITY"))] {
+            assert_eq!(of(&[verified, ("ssl", None)]).mode(), Mode::VerifyIdentity, "nothing is taken back");
+        }
+        assert_eq!(of(&[("ssl", None), ("ssl-ca", Some("/ca.pem"))]).mode(), Mode::VerifyCa);
+        let plain = of(&[("ssl-mode", Some("disabled"))]).or(of(&[("ssl", None)]));
+        assert_eq!(plain.mode(), Mode::Disabled, "the address rules the file");
         assert_eq!(of(&[("ssl", Some("0"))]).mode(), Mode::Disabled);
         assert_eq!(of(&[("skip-ssl", None)]).options().expect("options"), None);
         assert_eq!(of(&[("ssl-mode", Some("verify-identity"))]).mode(), Mode::VerifyIdentity);
